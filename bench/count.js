@@ -1,0 +1,366 @@
+/*
+ * make count: instructions (callgrind) that a request, a job and the pieces of
+ * core cost, against the committed numbers in count.expected.
+ *
+ *   node bench/count.js             compare; fails beyond the tolerance
+ *   node bench/count.js --update    write count.expected
+ *
+ * COUNT_ONLY=pieces, edge or worker (or several) counts and compares a part.
+ *
+ * The numbers hold for one toolchain, which is the first line of the file;
+ * with another they are shown and not judged.
+ */
+
+'use strict';
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const http = require('node:http');
+const path = require('node:path');
+const {
+    ROOT, freePort, freshDir, npm, nginxConf, run, start, startNginx,
+    startRedis, stop, stopAll, until, version,
+} = require('./house');
+const webhook = require('./webhook');
+
+const EXPECTED = path.join(__dirname, 'count.expected');
+const TOLERANCE = 0.03;
+const TIMES = 1000;
+const WARM = 200;
+const JOBS = 5000;
+
+Object.assign(process.env, {
+    WEBHOOK_BODY: webhook.body,
+    WEBHOOK_SIGNATURE: webhook.signature,
+    /* without AVX2, SHA and newer, which only some hosts have */
+    OPENSSL_ia32cap: ':0',
+});
+
+const PIECES = ['json', 'hmac', 'gcra', 'envelope', 'redis'];
+
+/* each step is the one before it with one more directive */
+const STEPS = [
+    ['return', 'return 200;'],
+    ['enqueue', `sluice_verify none;
+                 sluice_enqueue webhooks tenant=acme envelope=raw;`],
+    ['envelope', `sluice_verify none;
+                  sluice_enqueue webhooks tenant=acme;`],
+    ['verify', `sluice_verify meta secret=${webhook.SECRET};
+                sluice_enqueue webhooks tenant=acme;`],
+    ['limit', `sluice_verify meta secret=${webhook.SECRET};
+               sluice_limit zone=tenants rate=100000r/s burst=1000000;
+               sluice_enqueue webhooks tenant=acme;`],
+    ['json', `sluice_verify meta secret=${webhook.SECRET};
+              sluice_limit zone=tenants rate=100000r/s burst=1000000;
+              sluice_json $account /entry/0/id required;
+              sluice_json $number
+                  /entry/0/changes/0/value/metadata/phone_number_id;
+              sluice_enqueue webhooks tenant=acme;`],
+];
+
+const callgrind = (file) => ['valgrind', '-q', '--tool=callgrind',
+                             `--callgrind-out-file=${file}`];
+
+/* the instructions of a profile */
+const total = (file) => {
+    const line = /^(?:summary|totals): (\d+)/m.exec(
+        fs.readFileSync(file, 'utf8'));
+
+    if (line === null) {
+        throw new Error(`${file}: no totals`);
+    }
+
+    return Number(line[1]);
+};
+
+/* a running process' instructions from now on, and what they came to */
+const zero = (pid) => execFileSync('callgrind_control',
+    ['-z', String(pid)], { stdio: 'pipe' });
+
+const dump = (pid, file) => {
+    const seen = new Set(fs.readdirSync(path.dirname(file)));
+
+    execFileSync('callgrind_control', ['-d', String(pid)], { stdio: 'pipe' });
+
+    const fresh = fs.readdirSync(path.dirname(file)).filter((name) =>
+        !seen.has(name) && name.startsWith(path.basename(file)));
+
+    if (fresh.length !== 1) {
+        throw new Error(`callgrind wrote ${fresh.length} profiles of ${pid}`);
+    }
+
+    return total(path.join(path.dirname(file), fresh[0]));
+};
+
+const countPieces = async (dir, found) => {
+    const binary = path.join(ROOT, 'build', 'bench-count');
+    const instructions = async (piece, times) => {
+        const file = path.join(dir, `${piece}.${times}`);
+        const [valgrind, ...args] = callgrind(file);
+        const child = start(dir, `count-${piece}`, valgrind,
+            [...args, binary, piece, String(times)]);
+
+        await child.gone;
+
+        if (child.exitCode !== 0) {
+            throw new Error(fs.readFileSync(child.log, 'utf8'));
+        }
+
+        return total(file);
+    };
+
+    for (const piece of PIECES) {
+        const more = await instructions(piece, WARM + TIMES);
+
+        found[`core ${piece}`] =
+            (more - await instructions(piece, WARM)) / TIMES;
+    }
+};
+
+/* one connection, one request at a time, each answered by 200 */
+const client = (port) => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const post = (url) => new Promise((resolve, reject) => {
+        const request = http.request({
+            agent, port, host: '127.0.0.1', method: 'POST', path: url,
+            headers: {
+                'Content-Type': 'application/json',
+                'Content-Length': webhook.body.length,
+                'X-Hub-Signature-256': webhook.signature,
+            },
+        }, (response) => {
+            response.resume();
+            response.on('end', () => (response.statusCode === 200 ? resolve()
+                : reject(new Error(`${url}: ${response.statusCode}`))));
+        });
+
+        request.on('error', reject);
+        request.end(webhook.body);
+    });
+
+    return {
+        posts: async (url, n) => {
+            for (let i = 0; i < n; i++) {
+                await post(url);
+            }
+        },
+        close: () => agent.destroy(),
+    };
+};
+
+/* `redis` is counted, too, in a run of its own: it is slow under callgrind */
+const countEdge = async (dir, found, watched) => {
+    const profile = path.join(dir, 'profile');
+    const redis = await startRedis(dir, 'no',
+        [...(watched === 'redis' ? callgrind(profile) : []), 'redis-server'],
+        ['--hz', '1', '--dynamic-hz', 'no']);
+    const port = await freePort();
+    const locations = STEPS.map(([name, text]) =>
+        `location = /${name} {\n${text}\n}\n`);
+    const nginx = await startNginx(dir, nginxConf(dir, port, `
+        sluice_redis unix:${redis.socket} timeout=60s;
+        sluice_limit_zone $server_name zone=tenants:1m;
+        server {
+            listen 127.0.0.1:${port};
+            server_name count;
+            ${locations.join('')}
+        }`, 'worker_processes 1; master_process off;'), port,
+        [...(watched === 'nginx' ? callgrind(profile) : []), 'nginx'], true);
+    const { posts, close } = client(port);
+    const pid = watched === 'nginx' ? nginx.pid : redis.pid;
+    const per = async (step) => {
+        await posts(`/${step}`, WARM);
+        zero(pid);
+        await posts(`/${step}`, TIMES);
+
+        return dump(pid, profile) / TIMES;
+    };
+
+    if (watched === 'redis') {
+        found['redis add, one job a call'] = await per('limit');
+
+    } else {
+        let before = 0;
+
+        for (const [step] of STEPS) {
+            const all = await per(step);
+
+            found[`edge ${before ? `+ ${step}` : step}`] = all - before;
+            before = all;
+        }
+
+        found['edge all'] = before;
+    }
+
+    close();
+    await stop(nginx.child);
+    await stopAll();
+};
+
+/* sluiced and Redis over a backlog of jobs that need nothing */
+const countWorker = async (dir, found, watched) => {
+    const profile = path.join(dir, 'profile');
+    const redis = await startRedis(dir, 'no',
+        [...(watched === 'redis' ? callgrind(profile) : []), 'redis-server'],
+        ['--hz', '1', '--dynamic-hz', 'no']);
+    const { Queue } = npm('bullmq6');
+    const queue = new Queue('noop', { connection: { path: redis.socket } });
+    const conf = path.join(dir, 'sluiced.conf');
+
+    queue.on('error', () => {});
+    await queue.waitUntilReady();
+    await queue.pause();
+
+    for (let left = JOBS; left > 0; left -= 1000) {
+        await queue.addBulk(Array.from({ length: Math.min(left, 1000) },
+            () => ({ name: 'meta', data: webhook.json })));
+    }
+
+    fs.writeFileSync(conf, `
+redis = "unix:${redis.socket}"
+redis_timeout = 60s
+queue "noop" {
+    prefix = "bull"
+    kind = noop
+    concurrency = 50
+    lock = 10m
+    keep_completed = -1
+    keep_completed_age = 0s
+}
+`);
+
+    const [file, ...args] = [
+        ...(watched === 'sluiced' ? callgrind(profile) : []),
+        path.join(ROOT, 'build', 'sluiced'), '-c', conf,
+    ];
+    const sluiced = start(dir, 'sluiced', file, args);
+
+    await until('sluiced', async () => (await redis.client.client('LIST'))
+        .includes('name=sluiced'), sluiced, 60000);
+
+    const pid = watched === 'sluiced' ? sluiced.pid : redis.pid;
+
+    zero(pid);
+    await queue.resume();
+    /* few looks: each costs Redis instructions, too */
+    await until(`${JOBS} jobs`, async () => {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+
+        return await redis.client.zcard('bull:noop:completed') === JOBS;
+    }, sluiced, 300000);
+
+    found[watched === 'sluiced' ? 'sluiced, no-op job'
+        : 'redis take and finish, batches'] = dump(pid, profile) / JOBS;
+
+    await queue.close();
+    await stop(sluiced);
+    await stopAll();
+};
+
+const toolchain = () => [
+    version('cc', ['--version']), version('nginx', ['-v']),
+    version('redis-server', ['-v']).replace(/ sha=.*/, ''),
+    version('openssl', ['version']).replace(/ *\(.*/, ''),
+    version('valgrind', ['--version']), process.arch,
+].join('; ');
+
+const readExpected = () => {
+    if (!fs.existsSync(EXPECTED)) {
+        throw new Error(`${EXPECTED} is missing: `
+                        + '`node bench/count.js --update` writes it');
+    }
+
+    const [first, ...lines] = fs.readFileSync(EXPECTED, 'utf8').trim()
+        .split('\n');
+    const numbers = lines.map((line) => /^(.*\S)\s+(\d+)$/.exec(line));
+
+    return {
+        toolchain: first.replace(/^# /, ''),
+        numbers: Object.fromEntries(numbers.map((m) => [m[1], Number(m[2])])),
+    };
+};
+
+const line = (name, ...cells) => name.padEnd(34)
+    + cells.map((cell) => String(cell).padStart(12)).join('');
+
+const update = (found) => {
+    if (process.env.COUNT_ONLY) {
+        throw new Error('--update takes all numbers, not COUNT_ONLY');
+    }
+
+    fs.writeFileSync(EXPECTED, [
+        `# ${toolchain()}`,
+        ...Object.entries(found).map(([name, n]) => line(name, Math.round(n))),
+    ].join('\n') + '\n');
+    process.stdout.write(fs.readFileSync(EXPECTED, 'utf8'));
+};
+
+const compare = (found) => {
+    const expected = readExpected();
+    const judged = expected.toolchain === toolchain();
+    const names = new Set([
+        ...(process.env.COUNT_ONLY ? [] : Object.keys(expected.numbers)),
+        ...Object.keys(found),
+    ]);
+    let bad = 0;
+
+    process.stdout.write(`${line('instructions', 'expected', 'found',
+        'difference')}\n`);
+
+    for (const name of names) {
+        const was = expected.numbers[name];
+        const is = found[name];
+        const off = is / was - 1;
+        /* a step is the difference of two requests, as noisy as they are */
+        const base = name.startsWith('edge +')
+            ? Math.max(was, expected.numbers['edge all'] / 5) : was;
+        const wrong = !(Math.abs(is - was) <= TOLERANCE * base);
+
+        bad += wrong;
+        process.stdout.write(`${line(name, was ?? '-',
+            is === undefined ? '-' : Math.round(is),
+            Number.isNaN(off) ? '-' : `${(off * 100).toFixed(1)} %`)}`
+            + `${wrong ? '  <' : ''}\n`);
+    }
+
+    if (!judged) {
+        process.stdout.write('not judged: counted with another toolchain\n'
+            + `  expected: ${expected.toolchain}\n  here: ${toolchain()}\n`);
+
+        return 0;
+    }
+
+    if (bad) {
+        process.stdout.write(`${bad} beyond ${TOLERANCE * 100} %: make it `
+            + 'right, or commit `node bench/count.js --update` with the '
+            + 'reason\n');
+    }
+
+    return bad ? 1 : 0;
+};
+
+const main = async () => {
+    const found = {};
+    const part = process.env.COUNT_ONLY || 'pieces,edge,worker';
+
+    if (part.includes('pieces')) {
+        await countPieces(freshDir('count/pieces'), found);
+    }
+
+    for (const watched of part.includes('edge') ? ['nginx', 'redis'] : []) {
+        await countEdge(freshDir('count/edge'), found, watched);
+    }
+
+    for (const watched of part.includes('worker') ? ['sluiced', 'redis'] : []) {
+        await countWorker(freshDir('count/worker'), found, watched);
+    }
+
+    if (process.argv.includes('--update')) {
+        update(found);
+        return 0;
+    }
+
+    return compare(found);
+};
+
+run(main);

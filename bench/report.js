@@ -1,0 +1,125 @@
+/*
+ * Rounds -> a Markdown report: medians with min..max, ratios of medians and
+ * medians of the rounds' own ratios.
+ */
+
+'use strict';
+
+const median = (values) => {
+    const sorted = [...values].sort((a, b) => a - b);
+    const middle = sorted.length >> 1;
+
+    return sorted.length % 2 ? sorted[middle]
+        : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+
+const column = (rounds, name) => rounds.map((figures) => figures[name]);
+
+const rate = (n) => (n >= 10000 ? `${(n / 1000).toFixed(1)}k`
+    : String(Math.round(n)));
+const ms = (n) => n.toFixed(2);
+const us = (n) => n.toFixed(1);
+
+const spread = (values, text) => `${text(median(values))} `
+    + `(${text(Math.min(...values))}..${text(Math.max(...values))})`;
+
+const table = (head, rows) => [
+    `| ${head.join(' | ')} |`,
+    `|${head.map((_, i) => (i ? '---:' : '---')).join('|')}|`,
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
+].join('\n');
+
+/* x to y in the figure that `value` takes from a round */
+const ratio = (x, y, value) => {
+    const medians = median(x.map(value)) / median(y.map(value));
+    const rounds = median(x.map((figures, i) => value(figures) / value(y[i])));
+
+    return { medians, rounds };
+};
+
+/* one line: what, the two ratios, what is to be reached */
+const verdict = (what, { medians, rounds }, sign, target) => {
+    const good = sign === '>=' ? medians >= target : medians <= target;
+
+    return [what, `${medians.toFixed(2)}x`, `${rounds.toFixed(2)}x`,
+            `${sign} ${target.toFixed(2)}x`, good ? 'yes' : 'no'];
+};
+
+const RATIOS = ['ratio', 'of medians', 'median of rounds', 'to reach',
+                'reached'];
+
+const edgeReport = ({ variants, all }) => {
+    const rows = variants.map(({ name, title }) => {
+        const rounds = all[name];
+        const sum = rounds.map((f) => f.server + f.redis + f.wrk);
+
+        return [
+            title,
+            spread(column(rounds, 'rate'), rate),
+            ms(median(column(rounds, 'p50'))),
+            ms(median(column(rounds, 'p99'))),
+            spread(column(rounds, 'server'), us),
+            us(median(column(rounds, 'redis'))),
+            us(median(column(rounds, 'wrk'))),
+            us(median(sum)),
+        ];
+    });
+    const server = (f) => f.server;
+    const both = (f) => f.server + f.redis;
+
+    return [
+        table(['edge', 'requests/s', 'p50 ms', 'p99 ms', 'server CPU µs',
+               'Redis µs', 'wrk µs', 'sum'], rows),
+        '',
+        table(RATIOS, [
+            verdict('requests/s, Sluice to Express + BullMQ',
+                ratio(all.sluice, all.express, (f) => f.rate), '>=', 6),
+            verdict('NGINX CPU a request, Sluice to `return 200`',
+                ratio(all.sluice, all.return, server), '<=', 1.8),
+            verdict('server + Redis CPU, Sluice to Express + BullMQ',
+                ratio(all.sluice, all.express, both), '<=', 0.25),
+        ]),
+    ].join('\n');
+};
+
+const TITLES = { bullmq: 'BullMQ Worker', sluiced: 'sluiced' };
+
+const workerReport = ({ variants, all }) => {
+    const rows = variants.map(({ name, kind, concurrency }) => [
+        `${TITLES[kind]}, concurrency ${concurrency}`,
+        spread(column(all[name], 'rate'), rate),
+        spread(column(all[name], 'worker'), us),
+        spread(column(all[name], 'redis'), us),
+    ]);
+    const best = (kind) => variants.filter((v) => v.kind === kind)
+        .map((v) => all[v.name])
+        .sort((a, b) => median(column(b, 'rate'))
+                        - median(column(a, 'rate')))[0];
+    const same = variants.filter((v) => v.kind === 'sluiced').map((v) => [
+        `jobs/s at concurrency ${v.concurrency}`,
+        ...((r) => [`${r.medians.toFixed(2)}x`, `${r.rounds.toFixed(2)}x`])(
+            ratio(all[v.name], all[`bullmq-${v.concurrency}`],
+                (f) => f.rate)),
+        '', '',
+    ]);
+
+    return [
+        table(['worker', 'jobs/s', 'worker CPU µs a job',
+               'Redis CPU µs a job'], rows),
+        '',
+        table(RATIOS, [
+            ...same,
+            verdict('jobs/s, best of sluiced to best of BullMQ',
+                ratio(best('sluiced'), best('bullmq'), (f) => f.rate),
+                '>=', 1.3),
+            verdict('worker CPU a job, the same two',
+                ratio(best('sluiced'), best('bullmq'), (f) => f.worker),
+                '<=', 1 / 6),
+            verdict('Redis CPU a job, the same two',
+                ratio(best('sluiced'), best('bullmq'), (f) => f.redis),
+                '<=', 1),
+        ]),
+    ].join('\n');
+};
+
+module.exports = { edgeReport, workerReport, median };

@@ -1,0 +1,115 @@
+/*
+ * make bench: Sluice beside its peers, in one run.
+ *
+ *   BENCH_ROUNDS    rounds of each variant, interleaved (5)
+ *   BENCH_SECONDS   length of a round at the edge (4)
+ *   BENCH_JOBS      backlog of a round of the worker (50000)
+ *   BENCH_AOF       no, everysec, always (no)
+ *   BENCH_ONLY      edge or worker (both)
+ *   BENCH_REPORT    where the report goes (build/bench/report.md)
+ */
+
+'use strict';
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { ROOT, freshDir, npm, run, stopAll, version } = require('./house');
+const { edge } = require('./edge');
+const { worker } = require('./worker');
+const { edgeReport, workerReport } = require('./report');
+
+const number = (name, otherwise) => {
+    const text = process.env[name] || String(otherwise);
+
+    if (!/^[1-9][0-9]{0,6}$/.test(text)) {
+        throw new Error(`${name} must be a whole number from 1: "${text}"`);
+    }
+
+    return Number(text);
+};
+
+const oneOf = (name, allowed) => {
+    const text = process.env[name] || allowed[0];
+
+    if (!allowed.includes(text)) {
+        throw new Error(`${name} must be one of ${allowed.join(', ')}`);
+    }
+
+    return text;
+};
+
+const commit = () => {
+    try {
+        return execFileSync('git', ['describe', '--always', '--dirty'],
+            { cwd: ROOT, encoding: 'utf8', stdio: 'pipe' }).trim();
+
+    } catch {
+        return 'no git checkout';
+    }
+};
+
+const head = (options) => {
+    const cpus = os.cpus();
+    const packages = ['express', 'bullmq6', 'ioredis']
+        .map((name) => `${name} ${npm(`${name}/package.json`).version}`);
+
+    return [
+        '# Sluice beside its peers',
+        '',
+        `${cpus.length} x ${cpus[0].model}, ${os.type()} ${os.release()}, `
+        + `${new Date().toISOString().slice(0, 10)}, ${commit()}`,
+        '',
+        `${version('nginx', ['-v'])}; ${version('redis-server', ['-v'])
+            .replace(/ sha=.*/, '')}; node ${process.version}; `
+        + `${packages.join(', ')}; ${version('wrk', ['-v'])
+            .replace(/ Copyright.*/, '')}`,
+        '',
+        `${options.rounds} interleaved rounds; medians, min..max in `
+        + `brackets; CPU is user + system. One Redis on a unix socket, AOF: `
+        + `${options.aof}.`,
+    ].join('\n');
+};
+
+const main = async () => {
+    const only = oneOf('BENCH_ONLY', ['both', 'edge', 'worker']);
+    const options = {
+        rounds: number('BENCH_ROUNDS', 5),
+        seconds: number('BENCH_SECONDS', 4),
+        jobs: number('BENCH_JOBS', 50000),
+        aof: oneOf('BENCH_AOF', ['no', 'everysec', 'always']),
+        tick: 1e6 / Number(execFileSync('getconf', ['CLK_TCK'])),
+        say: (line) => process.stderr.write(`${line}\n`),
+    };
+    const file = path.resolve(ROOT,
+        process.env.BENCH_REPORT || 'build/bench/report.md');
+    const parts = [head(options)];
+
+    if (only !== 'worker') {
+        const result = await edge(freshDir('bench/edge'), options);
+
+        parts.push(`wrk: 1 thread, ${result.connections} connections, `
+                   + `${options.seconds} s a round; 560-byte webhook of Meta; `
+                   + 'one NGINX worker process, one Node process; no access '
+                   + 'log. A 200 means that Redis has the job (counted after '
+                   + 'each round).', edgeReport(result));
+        await stopAll();
+    }
+
+    if (only !== 'edge') {
+        parts.push(`${options.jobs} jobs (a fifth at concurrency 1) of the `
+                   + 'same webhook, added beforehand by a stock Queue; all '
+                   + 'completed jobs are kept (removeOnComplete unset) on '
+                   + 'both sides; jobs/s from the first finish to the last.',
+            workerReport(await worker(freshDir('bench/worker'), options)));
+    }
+
+    const text = `${parts.join('\n\n')}\n`;
+
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, text);
+    process.stdout.write(`\n${text}`);
+};
+
+run(main);

@@ -1,0 +1,157 @@
+/*
+ * The Redis client as a state machine without I/O.  The host owns the socket,
+ * the timers and the clock; it feeds what it read, writes what is in the output
+ * and tells when the connection is there or lost.  RESP2; replies are parsed by
+ * hiredis' reader.
+ *
+ *      host                              client
+ *      connect()                         CLOSED
+ *      sluice_redis_connected()   ->     GREETING: AUTH, SELECT, version,
+ *                                        SCRIPT LOAD
+ *      sluice_redis_output(), _sent()    the bytes to write
+ *      sluice_redis_feed()        ->     READY after the greeting, then the
+ *                                        replies in order; ask for output again
+ *      sluice_redis_lost()        ->     CLOSED; every command is answered
+ *
+ * Commands may be given in any state: until READY they wait, up to the bounds,
+ * and nothing of them is in the output.  Each accepted command is answered by
+ * exactly one call of its function, with the reply or with NULL when the
+ * connection was lost (then it is not known whether Redis ran it; those that
+ * were never written are answered so too).
+ *
+ * NOSCRIPT is handled inside: the bytes of a command are kept until its reply,
+ * so the script is loaded and the call repeated on the same connection.  Such
+ * a call is run later than commands that were given after it.
+ */
+
+#ifndef SLUICE_CORE_REDIS_H
+#define SLUICE_CORE_REDIS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <hiredis/hiredis.h>
+#include "core/url.h"
+
+
+typedef struct {
+    const char  *name;     /* "add" */
+    const char  *text;
+    size_t       len;
+    char         sha[41];
+} sluice_script_t;
+
+typedef enum {
+    SLUICE_REDIS_CLOSED,
+    SLUICE_REDIS_GREETING,
+    SLUICE_REDIS_READY
+} sluice_redis_state_e;
+
+typedef enum {
+    SLUICE_REDIS_OK = 0,
+    SLUICE_REDIS_FULL,        /* over a bound: nothing was queued */
+    SLUICE_REDIS_NOMEM,       /* out of memory: nothing was queued */
+    SLUICE_REDIS_PROTOCOL,    /* not RESP, or nobody asked for it: lose it */
+    SLUICE_REDIS_REFUSED      /* the greeting was refused: lose it */
+} sluice_redis_result_e;
+
+typedef struct sluice_redis_s  sluice_redis_t;
+
+/*
+ * One command's answer.  reply is NULL when the connection was lost; it is
+ * freed by the client after the call.  The function may queue commands but
+ * must not call sluice_redis_feed, _lost or _destroy.
+ */
+typedef void (*sluice_redis_reply_pt)(void *data, const redisReply *reply);
+
+typedef struct {
+    const sluice_url_t            *url;        /* user, password, db */
+    const sluice_script_t *const  *scripts;    /* loaded in the greeting */
+    size_t                         nscripts;
+    const char                    *name;       /* CLIENT SETNAME, or NULL */
+    size_t                         max_bytes;  /* unanswered, 0 no bound */
+    size_t                         max_count;
+} sluice_redis_conf_t;
+
+
+/* conf and what it points to must outlive the client.  NULL: out of memory. */
+sluice_redis_t *sluice_redis_create(const sluice_redis_conf_t *conf);
+
+/* Commands that are pending are never answered: call _lost first. */
+void sluice_redis_destroy(sluice_redis_t *redis);
+
+sluice_redis_state_e sluice_redis_state(const sluice_redis_t *redis);
+
+/*
+ * One command: begin with the number of arguments (command word included),
+ * each argument whole or in pieces, then end.  `now` (ms) is when it was asked,
+ * for sluice_redis_oldest().  `arg_begin` announces the length of an argument
+ * whose bytes follow in `piece` calls.  What goes wrong on the way is told by
+ * end, and then nothing is queued: FULL, NOMEM, or PROTOCOL when the arguments
+ * or bytes are not those that were announced.  After a begin that is not OK the
+ * other calls do nothing and end is never OK.  Another begin, a feed or a lost
+ * in between drops the unfinished command.  `reply` may be NULL.
+ */
+sluice_redis_result_e sluice_redis_begin(sluice_redis_t *redis, size_t argc,
+    int64_t now);
+void sluice_redis_arg(sluice_redis_t *redis, const void *data, size_t len);
+void sluice_redis_arg_int(sluice_redis_t *redis, int64_t value);
+void sluice_redis_arg_begin(sluice_redis_t *redis, size_t len);
+void sluice_redis_piece(sluice_redis_t *redis, const void *data, size_t len);
+sluice_redis_result_e sluice_redis_end(sluice_redis_t *redis,
+    sluice_redis_reply_pt reply, void *data);
+
+/*
+ * The same for a script: writes EVALSHA, sha, nkeys; then nkeys + nargs
+ * arguments follow.
+ */
+sluice_redis_result_e sluice_redis_script(sluice_redis_t *redis,
+    const sluice_script_t *script, size_t nkeys, size_t nargs, int64_t now);
+
+/* A whole command of C strings, ended by NULL: for the rare ones. */
+sluice_redis_result_e sluice_redis_command(sluice_redis_t *redis, int64_t now,
+    sluice_redis_reply_pt reply, void *data, ...);
+
+/* What is to be written: *len may be 0.  Valid until the next call. */
+const void *sluice_redis_output(sluice_redis_t *redis, size_t *len);
+void sluice_redis_sent(sluice_redis_t *redis, size_t len);
+
+/* OK, or NOMEM: lose it.  `now` counts for sluice_redis_oldest() as well. */
+sluice_redis_result_e sluice_redis_connected(sluice_redis_t *redis,
+    int64_t now);
+sluice_redis_result_e sluice_redis_feed(sluice_redis_t *redis,
+    const void *data, size_t len);
+void sluice_redis_lost(sluice_redis_t *redis);
+
+/*
+ * Unanswered commands, their bytes, and when the oldest was asked, or -1.  The
+ * greeting is no command, but while it is unanswered it has an age.
+ */
+size_t sluice_redis_pending(const sluice_redis_t *redis);
+size_t sluice_redis_pending_bytes(const sluice_redis_t *redis);
+int64_t sluice_redis_oldest(const sluice_redis_t *redis);
+
+/* Why the greeting was refused or the protocol broken; never a secret. */
+const char *sluice_redis_error(const sluice_redis_t *redis);
+
+
+/* What an error reply means for the caller. */
+typedef enum {
+    SLUICE_REDIS_REPLY_OK = 0,     /* not an error */
+    SLUICE_REDIS_REPLY_AWAY,       /* LOADING, READONLY, OOM, MISCONF, BUSY,
+                                      MASTERDOWN, NOSCRIPT after a SCRIPT LOAD,
+                                      ...: the server's state, try later */
+    SLUICE_REDIS_REPLY_DENIED,     /* NOAUTH, WRONGPASS, NOPERM */
+    SLUICE_REDIS_REPLY_WRONG       /* WRONGTYPE and all others: our call */
+} sluice_redis_reply_e;
+
+sluice_redis_reply_e sluice_redis_reply_kind(const redisReply *reply);
+
+/*
+ * INFO server's redis_version as major * 10000 + minor * 100 + patch, or 0.
+ * Below SLUICE_REDIS_VERSION_MIN a server is refused.
+ */
+#define SLUICE_REDIS_VERSION_MIN  60200
+int sluice_redis_version(const char *info, size_t len);
+
+
+#endif

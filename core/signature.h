@@ -1,0 +1,80 @@
+/*
+ * Webhook signatures: a keyed HMAC over pieces of a body, the header that
+ * claims it, and the comparison.  Facts on the schemes: each provider's own
+ * documentation, named at the presets in ngx_http_sluice_verify.c.
+ */
+
+#ifndef SLUICE_CORE_SIGNATURE_H
+#define SLUICE_CORE_SIGNATURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+
+#define SLUICE_SIGNATURE_MAX  64    /* bytes of the longest MAC, SHA-512 */
+
+
+typedef enum {
+    SLUICE_SIGNATURE_SHA1,
+    SLUICE_SIGNATURE_SHA256,
+    SLUICE_SIGNATURE_SHA384,
+    SLUICE_SIGNATURE_SHA512
+} sluice_signature_algorithm_e;
+
+typedef enum {
+    SLUICE_SIGNATURE_HEX,
+    SLUICE_SIGNATURE_BASE64,
+    SLUICE_SIGNATURE_BASE64URL
+} sluice_signature_encoding_e;
+
+typedef enum {
+    SLUICE_SIGNATURE_VALID = 0,
+    SLUICE_SIGNATURE_MALFORMED,    /* the header is not of the form */
+    SLUICE_SIGNATURE_MISMATCH,
+    SLUICE_SIGNATURE_FAILED        /* no MAC: no key, or OpenSSL refused */
+} sluice_signature_result_e;
+
+typedef struct sluice_signature_s  sluice_signature_t;
+
+
+/*
+ * A MAC with its key, to be used again and again by one thread.  NULL when
+ * the key is empty (an empty secret never matches) or memory is out.
+ */
+sluice_signature_t *sluice_signature_create(
+    sluice_signature_algorithm_e algorithm, const uint8_t *key, size_t len);
+void sluice_signature_destroy(sluice_signature_t *signature);
+
+/* begin, any number of updates, final: 1, or 0 when OpenSSL refuses. */
+int sluice_signature_begin(sluice_signature_t *signature);
+int sluice_signature_update(sluice_signature_t *signature,
+    const uint8_t *data, size_t len);
+/* mac has room for SLUICE_SIGNATURE_MAX; *len gets the MAC's length */
+int sluice_signature_final(sluice_signature_t *signature, uint8_t *mac,
+    size_t *len);
+
+/*
+ * Decodes a header value: the prefix (may be empty), then exactly the
+ * encoding of mac_len bytes and nothing after it.  Hex of either case; base64
+ * with its padding; base64url with all of it or none.
+ * Returns 1 and fills claimed, or 0.
+ */
+int sluice_signature_parse(uint8_t *claimed, size_t mac_len,
+    const uint8_t *value, size_t len, const char *prefix, size_t prefix_len,
+    sluice_signature_encoding_e encoding);
+
+/* Parse and compare in constant time. */
+sluice_signature_result_e sluice_signature_check(const uint8_t *mac,
+    size_t mac_len, const uint8_t *value, size_t len, const char *prefix,
+    size_t prefix_len, sluice_signature_encoding_e encoding);
+
+/*
+ * Equality of two secrets without telling where they differ: the digests
+ * under a key of this process are compared, so neither the content nor the
+ * length of `secret` shows.  An empty secret never matches.  1 or 0.
+ */
+int sluice_signature_secret_equal(const uint8_t *secret, size_t secret_len,
+    const uint8_t *claimed, size_t claimed_len);
+
+
+#endif

@@ -1,0 +1,17 @@
+-- Checks ARGV[3..7] of take.lua and finish.lua; returns max and duration.
+local function take_arguments()
+    if ARGV[3] == '' or ARGV[3] == '0' then
+        refuse(3, 'token', 'must not be empty or 0')
+    end
+    if whole(4, 'lock', due_max) < 1 then
+        refuse(4, 'lock', 'must be at least 1')
+    end
+    local max, duration
+    if ARGV[6] ~= '' or ARGV[7] ~= '' then
+        max, duration = whole(6, 'max'), whole(7, 'duration', due_max)
+        if max < 1 or duration < 1 then
+            refuse(6, 'max', 'and duration must be at least 1')
+        end
+    end
+    return max, duration
+end

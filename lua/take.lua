@@ -1,0 +1,40 @@
+-- Takes the next jobs: promotes what is due, then moves jobs to `active`.
+--
+-- KEYS[1]  "<prefix>:<queue>:"
+-- ARGV[1]  BullMQ major of the queue, 5 or 6
+-- ARGV[2]  count      at most so many, 1 to 1000
+-- ARGV[3]  token      of the locks, not '' and not '0'
+-- ARGV[4]  lock       ms until a lock expires
+-- ARGV[5]  worker     name, '' none
+-- ARGV[6]  max        jobs started in a duration by whoever limits, '' none
+-- ARGV[7]  duration   ms, '' with max ''
+--
+-- Returns { status, value, jobs }.  What was taken before it stopped is in
+-- jobs whatever the status.
+--   "ok"       count jobs
+--   "idle"     there is nothing more
+--   "delayed"  nothing more until value (ms of the clock)
+--   "limited"  by the rate limit, for value ms
+--   "paused"   the queue is paused
+--   "full"     meta.concurrency is reached
+--   "refused"  value is "<id> <reason>": the next job needs a step that is
+--              not built; it and those behind it stay where they are
+-- A job is { id, name, data, opts, timestamp, delay, priority, atm, ats, stc,
+-- defa, deid, parentKey, rjk }, text, '' when absent; ats counts this start.
+-- A job with defa must be failed with that text, without being run.
+
+--@include due
+--@include take
+--@include take_arguments
+
+if #ARGV ~= 7 then
+    error('7 arguments', 0)
+end
+local count = whole(2, 'count', 1000)
+if count < 1 then
+    refuse(2, 'count', 'must be at least 1')
+end
+local max, duration = take_arguments()
+-- read before the first write; finish.lua has trimmed it by then
+call('XLEN', events)
+return take(count, max, duration)

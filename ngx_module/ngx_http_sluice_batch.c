@@ -1,0 +1,504 @@
+/*
+ * The jobs of one turn of the event loop that go to one queue become one call
+ * of add.lua: Redis needs a quarter less for each.  A posted event closes the
+ * turn; no job waits for another turn.
+ *
+ * A batch outlives its requests.  It points to their state, and a request that
+ * is over clears its place and leaves it (ngx_http_sluice_request_gone), so
+ * that the results of the others stay where they belong.
+ */
+
+#include "ngx_http_sluice_link.h"
+#include "scripts.h"
+
+
+/* batches kept for reuse */
+#define NGX_HTTP_SLUICE_SPARE  64
+
+/* arguments of add.lua for a job */
+#define NGX_HTTP_SLUICE_ARGS   8
+
+/* bytes that end a call: large ones hold Redis up, and fit only as a whole */
+#define NGX_HTTP_SLUICE_CALL   (1024 * 1024)
+
+
+const sluice_script_t *const  ngx_http_sluice_batch_scripts[1] = {
+    &sluice_script_add
+};
+
+
+static ngx_http_sluice_batch_t *ngx_http_sluice_batch_open(
+    ngx_http_sluice_link_t *link, const ngx_str_t *base, ngx_uint_t major);
+static void ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch);
+static ngx_uint_t ngx_http_sluice_batch_compact(
+    ngx_http_sluice_batch_t *batch);
+static void ngx_http_sluice_batch_job(sluice_redis_t *client,
+    const ngx_http_sluice_ctx_t *ctx);
+static void ngx_http_sluice_batch_reply(void *data, const redisReply *reply);
+static void ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
+    const redisReply *reply);
+static void ngx_http_sluice_batch_done(ngx_http_sluice_batch_t *batch,
+    ngx_http_sluice_job_e result);
+static void ngx_http_sluice_batch_free(ngx_http_sluice_batch_t *batch);
+static void ngx_http_sluice_batch_register(ngx_http_sluice_batch_t *batch);
+static void ngx_http_sluice_batch_registered(void *data,
+    const redisReply *reply);
+
+
+ngx_int_t
+ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
+    ngx_http_sluice_ctx_t *ctx, ngx_uint_t major)
+{
+    ngx_http_sluice_batch_t  *batch;
+
+    batch = ngx_http_sluice_batch_open(link, &ctx->base, major);
+    if (batch == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->slot = &batch->jobs[batch->n];
+    batch->jobs[batch->n++] = ctx;
+    batch->bytes += ctx->head.len + ctx->data.len + ctx->tail.len;
+
+    if (batch->n == NGX_HTTP_SLUICE_BATCH
+        || batch->bytes >= NGX_HTTP_SLUICE_CALL)
+    {
+        ngx_http_sluice_batch_write(batch);
+    }
+
+    /* sends and answers: never inside the caller, who is in a handler */
+
+    ngx_post_event(&link->flush, &ngx_posted_events);
+
+    return NGX_OK;
+}
+
+
+static ngx_http_sluice_batch_t *
+ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
+    const ngx_str_t *base, ngx_uint_t major)
+{
+    uint32_t                  hash;
+    ngx_queue_t              *bucket, *q;
+    ngx_http_sluice_batch_t  *batch;
+
+    hash = ngx_crc32_short(base->data, base->len);
+    bucket = &link->buckets[hash % NGX_HTTP_SLUICE_BUCKETS];
+
+    for (q = ngx_queue_head(bucket);
+         q != ngx_queue_sentinel(bucket);
+         q = ngx_queue_next(q))
+    {
+        batch = ngx_queue_data(q, ngx_http_sluice_batch_t, bucket);
+
+        if (batch->hash == hash && batch->major == major
+            && batch->len == base->len
+            && ngx_memcmp(batch->base, base->data, base->len) == 0)
+        {
+            return batch;
+        }
+    }
+
+    if (!ngx_queue_empty(&link->spare)) {
+        q = ngx_queue_head(&link->spare);
+        ngx_queue_remove(q);
+        link->nspare--;
+
+        batch = ngx_queue_data(q, ngx_http_sluice_batch_t, queue);
+
+    } else {
+        batch = ngx_alloc(sizeof(ngx_http_sluice_batch_t), ngx_cycle->log);
+        if (batch == NULL) {
+            return NULL;
+        }
+    }
+
+    batch->link = link;
+    batch->result = NGX_HTTP_SLUICE_JOB_NONE;
+    batch->major = major;
+    batch->hash = hash;
+    batch->len = base->len;
+    batch->bytes = 0;
+    batch->n = 0;
+
+    /* sluice_keys_base() never exceeds it; ends in NUL for a command's text */
+
+    ngx_memcpy(batch->base, base->data, base->len);
+    batch->base[base->len] = '\0';
+
+    ngx_queue_insert_tail(&link->open, &batch->queue);
+    ngx_queue_insert_tail(bucket, &batch->bucket);
+
+    return batch;
+}
+
+
+void
+ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&link->open)) {
+        q = ngx_queue_head(&link->open);
+        ngx_http_sluice_batch_write(
+                           ngx_queue_data(q, ngx_http_sluice_batch_t, queue));
+    }
+}
+
+
+/* Out of the open ones, into the client's output or among those done. */
+
+static void
+ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch)
+{
+    ngx_uint_t               i;
+    sluice_redis_t          *client;
+    sluice_redis_result_e    result;
+
+    ngx_queue_remove(&batch->queue);
+    ngx_queue_remove(&batch->bucket);
+
+    if (ngx_http_sluice_batch_compact(batch) == 0) {
+        ngx_http_sluice_batch_free(batch);
+        return;
+    }
+
+    if (batch->link->state < NGX_HTTP_SLUICE_LINK_RESOLVING) {
+        ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_AWAY);
+        return;
+    }
+
+    ngx_http_sluice_batch_register(batch);
+
+    client = batch->link->client;
+
+    result = sluice_redis_script(client, &sluice_script_add, 1,
+                                 1 + NGX_HTTP_SLUICE_ARGS * batch->n,
+                                 ngx_current_msec);
+
+    if (result == SLUICE_REDIS_OK) {
+
+        sluice_redis_arg(client, batch->base, batch->len);
+        sluice_redis_arg_int(client, batch->major);
+
+        for (i = 0; i < batch->n; i++) {
+            ngx_http_sluice_batch_job(client, batch->jobs[i]);
+        }
+
+        result = sluice_redis_end(client, ngx_http_sluice_batch_reply, batch);
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "sluice batch \"%s\": %ui jobs, %d", batch->base, batch->n,
+                   result);
+
+    if (result != SLUICE_REDIS_OK) {
+        ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_FULL);
+    }
+}
+
+
+/* Requests that are over before anything was written leave no job behind. */
+
+static ngx_uint_t
+ngx_http_sluice_batch_compact(ngx_http_sluice_batch_t *batch)
+{
+    ngx_uint_t  i, n;
+
+    for (i = 0, n = 0; i < batch->n; i++) {
+
+        if (batch->jobs[i]) {
+            batch->jobs[n] = batch->jobs[i];
+            batch->jobs[n]->slot = &batch->jobs[n];
+            n++;
+        }
+    }
+
+    batch->n = n;
+
+    return n;
+}
+
+
+/* ARGV of a job, as lua/add.lua lists them */
+
+static void
+ngx_http_sluice_batch_job(sluice_redis_t *client,
+    const ngx_http_sluice_ctx_t *ctx)
+{
+    sluice_redis_arg(client, ctx->id.data, ctx->id.len);
+    sluice_redis_arg(client, ctx->type.data, ctx->type.len);
+
+    sluice_redis_arg_begin(client,
+                           ctx->head.len + ctx->data.len + ctx->tail.len);
+    sluice_redis_piece(client, ctx->head.data, ctx->head.len);
+    sluice_redis_piece(client, ctx->data.data, ctx->data.len);
+    sluice_redis_piece(client, ctx->tail.data, ctx->tail.len);
+
+    sluice_redis_arg(client, ctx->opts.data, ctx->opts.len);
+    sluice_redis_arg_int(client, ctx->delay);
+    sluice_redis_arg_int(client, ctx->priority);
+    sluice_redis_arg(client, "0", 1);
+    sluice_redis_arg_int(client, ctx->time);
+}
+
+
+static void
+ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
+{
+    ngx_http_sluice_batch_t *batch = data;
+
+    ngx_uint_t               i;
+    const redisReply        *element;
+    ngx_http_sluice_link_t  *link;
+
+    link = batch->link;
+
+    if (reply == NULL) {
+
+        /*
+         * Whether Redis has run it is not known: the sender tries again, and
+         * an id that came with the event makes the second time a duplicate.
+         */
+
+        ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_AWAY);
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != batch->n) {
+
+        if (sluice_redis_reply_kind(reply) == SLUICE_REDIS_REPLY_AWAY) {
+            link->refused = ngx_current_msec;
+            link->waiting = 1;
+        }
+
+        ngx_http_sluice_batch_complain(batch, reply);
+        ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_REFUSED);
+        return;
+    }
+
+    link->waiting = 0;
+
+    for (i = 0; i < batch->n; i++) {
+        element = reply->element[i];
+
+        if (element->type == REDIS_REPLY_INTEGER && element->integer == 1) {
+            batch->results[i] = NGX_HTTP_SLUICE_JOB_ACCEPTED;
+
+        } else if (element->type == REDIS_REPLY_INTEGER
+                   && element->integer == 0)
+        {
+            batch->results[i] = NGX_HTTP_SLUICE_JOB_DUPLICATE;
+
+        } else {
+            batch->results[i] = NGX_HTTP_SLUICE_JOB_REFUSED;
+            ngx_http_sluice_batch_complain(batch, element);
+        }
+    }
+
+    ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_NONE);
+}
+
+
+/* No more lines than one a second. */
+
+static void
+ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
+    const redisReply *reply)
+{
+    ngx_str_t                text;
+    ngx_http_sluice_link_t  *link;
+
+    link = batch->link;
+
+    if (link->complaint
+        && (ngx_msec_int_t) (ngx_current_msec - link->complained) < 1000)
+    {
+        return;
+    }
+
+    ngx_str_set(&text, "an unexpected reply");
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        text.data = (u_char *) reply->str;
+        text.len = ngx_min((size_t) reply->len, 200);
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "sluice_redis \"%V\" refused %ui jobs of \"%s\": %V",
+                  &link->server->name, batch->n, batch->base, &text);
+
+    link->complaint = 1;
+    link->complained = ngx_current_msec;
+}
+
+
+/*
+ * Requests are not answered here: this may run inside the client, and what an
+ * answer sets off (an error_page, the next request) may need the client.
+ */
+
+static void
+ngx_http_sluice_batch_done(ngx_http_sluice_batch_t *batch,
+    ngx_http_sluice_job_e result)
+{
+    batch->result = result;
+
+    ngx_queue_insert_tail(&batch->link->done, &batch->queue);
+}
+
+
+void
+ngx_http_sluice_batch_answer(ngx_http_sluice_link_t *link)
+{
+    ngx_uint_t                i;
+    ngx_queue_t              *q;
+    ngx_http_sluice_ctx_t    *ctx;
+    ngx_http_sluice_batch_t  *batch;
+
+    while (!ngx_queue_empty(&link->done)) {
+
+        q = ngx_queue_head(&link->done);
+        ngx_queue_remove(q);
+
+        batch = ngx_queue_data(q, ngx_http_sluice_batch_t, queue);
+
+        for (i = 0; i < batch->n; i++) {
+            ctx = batch->jobs[i];
+
+            if (ctx == NULL) {
+                continue;
+            }
+
+            batch->jobs[i] = NULL;
+            ctx->slot = NULL;
+
+            ctx->job = batch->result ? batch->result : batch->results[i];
+
+            ngx_http_sluice_enqueued(ctx);
+        }
+
+        ngx_http_sluice_batch_free(batch);
+    }
+}
+
+
+static void
+ngx_http_sluice_batch_free(ngx_http_sluice_batch_t *batch)
+{
+    ngx_http_sluice_link_t  *link;
+
+    link = batch->link;
+
+    if (link->nspare == NGX_HTTP_SLUICE_SPARE) {
+        ngx_free(batch);
+        return;
+    }
+
+    ngx_queue_insert_head(&link->spare, &batch->queue);
+    link->nspare++;
+}
+
+
+/*
+ * The queue is entered into the registry before its first job, on the same
+ * connection.  The table remembers which ones were: a slot that two queues
+ * share costs an SADD that changes nothing.
+ */
+
+static void
+ngx_http_sluice_batch_register(ngx_http_sluice_batch_t *batch)
+{
+    u_char                  **known;
+    ngx_http_sluice_link_t   *link;
+
+    link = batch->link;
+    known = &link->known[batch->hash % NGX_HTTP_SLUICE_KNOWN];
+
+    if (*known && ngx_strcmp(*known, batch->base) == 0) {
+        return;
+    }
+
+    if (*known == NULL) {
+        *known = ngx_alloc(SLUICE_KEYS_MAX, ngx_cycle->log);
+        if (*known == NULL) {
+            return;
+        }
+    }
+
+    /* "<prefix>:<queue>", the base without its last colon */
+
+    batch->base[batch->len - 1] = '\0';
+
+    if (sluice_redis_command(link->client, ngx_current_msec,
+                             ngx_http_sluice_batch_registered, link, "SADD",
+                             SLUICE_KEYS_REGISTRY, (char *) batch->base, NULL)
+        == SLUICE_REDIS_OK)
+    {
+        batch->base[batch->len - 1] = ':';
+        ngx_memcpy(*known, batch->base, batch->len + 1);
+
+    } else {
+        batch->base[batch->len - 1] = ':';
+        (*known)[0] = '\0';
+    }
+}
+
+
+static void
+ngx_http_sluice_batch_registered(void *data, const redisReply *reply)
+{
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_sluice_batch_forget(data);
+    }
+}
+
+
+void
+ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_SLUICE_KNOWN; i++) {
+        if (link->known[i]) {
+            link->known[i][0] = '\0';
+        }
+    }
+}
+
+
+/* Of a link that ends: requests that still wait are left unanswered. */
+
+void
+ngx_http_sluice_batch_release(ngx_http_sluice_link_t *link)
+{
+    ngx_uint_t                i;
+    ngx_queue_t              *q;
+    ngx_http_sluice_batch_t  *batch;
+
+    while (!ngx_queue_empty(&link->done)) {
+        q = ngx_queue_head(&link->done);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&link->spare, q);
+
+        batch = ngx_queue_data(q, ngx_http_sluice_batch_t, queue);
+
+        for (i = 0; i < batch->n; i++) {
+            if (batch->jobs[i]) {
+                batch->jobs[i]->slot = NULL;
+            }
+        }
+    }
+
+    while (!ngx_queue_empty(&link->spare)) {
+        q = ngx_queue_head(&link->spare);
+        ngx_queue_remove(q);
+        ngx_free(ngx_queue_data(q, ngx_http_sluice_batch_t, queue));
+    }
+
+    for (i = 0; i < NGX_HTTP_SLUICE_KNOWN; i++) {
+        if (link->known[i]) {
+            ngx_free(link->known[i]);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+/*
+ * How a link gets its connection: an address that was found while configuring,
+ * or a name that the resolver is asked for each time.
+ */
+
+#include "ngx_http_sluice_link.h"
+
+
+static ngx_int_t ngx_http_sluice_connect_name(ngx_http_sluice_link_t *link);
+static void ngx_http_sluice_connect_resolved(ngx_resolver_ctx_t *ctx);
+static void ngx_http_sluice_connect_to(ngx_http_sluice_link_t *link,
+    struct sockaddr *sockaddr, socklen_t socklen);
+
+
+void
+ngx_http_sluice_connect(ngx_http_sluice_link_t *link)
+{
+    const ngx_addr_t  *addr;
+
+    if (link->reconnect.timer_set) {
+        ngx_del_timer(&link->reconnect);
+    }
+
+    link->since = ngx_current_msec;
+
+    if (link->server->by_name) {
+
+        if (ngx_http_sluice_connect_name(link) == NGX_OK) {
+            return;
+        }
+
+        if (link->server->naddrs == 0) {
+            ngx_http_sluice_redis_lost(link, "the host name is not resolved");
+            return;
+        }
+    }
+
+    addr = &link->server->addrs[link->address++ % link->server->naddrs];
+
+    ngx_http_sluice_connect_to(link, addr->sockaddr, addr->socklen);
+}
+
+
+/* NGX_OK: the name is asked for; NGX_DECLINED: there is nobody to ask. */
+
+static ngx_int_t
+ngx_http_sluice_connect_name(ngx_http_sluice_link_t *link)
+{
+    ngx_resolver_ctx_t        *ctx;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = link->main->core;
+
+    if (clcf->resolver == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_resolve_start(clcf->resolver, NULL);
+
+    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
+        return NGX_DECLINED;
+    }
+
+    ctx->name.data = (u_char *) link->server->url.host;
+    ctx->name.len = ngx_strlen(link->server->url.host);
+    ctx->handler = ngx_http_sluice_connect_resolved;
+    ctx->data = link;
+    ctx->timeout = link->server->timeout;
+
+    link->resolving = ctx;
+    ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_RESOLVING);
+    ngx_http_sluice_redis_settle(link);
+
+    /* the handler may be called at once; on an error ctx is free */
+
+    if (ngx_resolve_name(ctx) != NGX_OK) {
+        link->resolving = NULL;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_sluice_connect_resolved(ngx_resolver_ctx_t *ctx)
+{
+    socklen_t                socklen;
+    ngx_uint_t               i;
+    const ngx_addr_t        *addr;
+    ngx_http_sluice_link_t  *link;
+
+    link = ctx->data;
+    socklen = 0;
+
+    if (ctx->state == NGX_OK && ctx->naddrs) {
+        i = link->address++ % ctx->naddrs;
+
+        socklen = ctx->addrs[i].socklen;
+        ngx_memcpy(&link->sockaddr, ctx->addrs[i].sockaddr, socklen);
+        ngx_inet_set_port(&link->sockaddr.sockaddr,
+                          (in_port_t) link->server->url.port);
+
+    } else if (link->server->naddrs) {
+
+        /* what was found while configuring is better than nothing */
+
+        i = link->address++ % link->server->naddrs;
+        addr = &link->server->addrs[i];
+
+        socklen = addr->socklen;
+        ngx_memcpy(&link->sockaddr, addr->sockaddr, socklen);
+    }
+
+    ngx_resolve_name_done(ctx);
+    link->resolving = NULL;
+
+    if (socklen == 0) {
+        ngx_http_sluice_redis_lost(link, "the host name is not resolved");
+        ngx_http_sluice_batch_answer(link);
+        return;
+    }
+
+    ngx_http_sluice_connect_to(link, &link->sockaddr.sockaddr, socklen);
+    ngx_http_sluice_batch_answer(link);
+}
+
+
+static void
+ngx_http_sluice_connect_to(ngx_http_sluice_link_t *link,
+    struct sockaddr *sockaddr, socklen_t socklen)
+{
+    ngx_int_t              rc;
+    ngx_connection_t      *c;
+    ngx_peer_connection_t  peer;
+
+    ngx_memzero(&peer, sizeof(ngx_peer_connection_t));
+
+    peer.sockaddr = sockaddr;
+    peer.socklen = socklen;
+    peer.name = (ngx_str_t *) &link->server->shown;
+    peer.get = ngx_event_get_peer;
+    peer.log = ngx_cycle->log;
+    peer.log_error = NGX_ERROR_ERR;
+
+    rc = ngx_event_connect_peer(&peer);
+
+    if (rc == NGX_ERROR || rc == NGX_DECLINED || rc == NGX_BUSY) {
+
+        /* NGX_ERROR may leave the connection open */
+
+        if (peer.connection) {
+            ngx_close_connection(peer.connection);
+        }
+
+        ngx_http_sluice_redis_lost(link, "no connection");
+        return;
+    }
+
+    c = peer.connection;
+
+    c->data = link;
+    c->pool = NULL;
+    c->read->handler = ngx_http_sluice_redis_read;
+    c->write->handler = ngx_http_sluice_redis_write;
+
+    if (sockaddr->sa_family != AF_UNIX) {
+        (void) ngx_tcp_nodelay(c);
+    }
+
+    link->connection = c;
+    ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_CONNECTING);
+
+    if (rc == NGX_OK) {
+        ngx_http_sluice_connected(link);
+
+        if (link->connection == NULL || !ngx_http_sluice_redis_send(link)) {
+            return;
+        }
+    }
+
+    ngx_http_sluice_redis_settle(link);
+}
+
+
+void
+ngx_http_sluice_connected(ngx_http_sluice_link_t *link)
+{
+    ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_GREETING);
+
+    /* this may be another server, or one that was flushed */
+
+    ngx_http_sluice_batch_forget(link);
+
+    if (sluice_redis_connected(link->client, ngx_current_msec)
+        != SLUICE_REDIS_OK)
+    {
+        ngx_http_sluice_redis_lost(link, sluice_redis_error(link->client));
+    }
+}

@@ -1,0 +1,570 @@
+/*
+ * The request as a list of steps, by phase:
+ *
+ *     preaccess    early limits
+ *     access       handshake, method, body, signature       (last of all)
+ *     precontent   proof of the verdict, body, JSON, tenant, limits
+ *     content      the job, Redis, the answer
+ *
+ * The steps do not call each other.
+ */
+
+#include "ngx_http_sluice_link.h"
+
+
+static ngx_int_t ngx_http_sluice_read(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx);
+static void ngx_http_sluice_read_done(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sluice_handshake(ngx_http_request_t *r,
+    const ngx_http_sluice_verify_t *verify);
+static ngx_int_t ngx_http_sluice_parse(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
+static ngx_int_t ngx_http_sluice_push(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
+static ngx_int_t ngx_http_sluice_answer(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx);
+static ngx_uint_t ngx_http_sluice_proven(const ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf);
+static void ngx_http_sluice_request_gone(void *data);
+
+
+/* A phase ends here: whatever rc is, the phases do not go on. */
+
+static ngx_int_t
+ngx_http_sluice_end(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_finalize_request(r, rc);
+
+    return NGX_DONE;
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_sluice_verifies(const ngx_http_sluice_loc_conf_t *conf)
+{
+    return conf->verify
+           && conf->verify->scheme != NGX_HTTP_SLUICE_SCHEME_NONE;
+}
+
+
+ngx_int_t
+ngx_http_sluice_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                          rc;
+    ngx_http_sluice_ctx_t             *ctx;
+    const ngx_http_sluice_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
+
+    if (!conf->early || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_sluice_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_sluice_limit_step(r, ctx, conf, 1);
+
+    return (rc == NGX_DECLINED) ? rc : ngx_http_sluice_end(r, rc);
+}
+
+
+ngx_int_t
+ngx_http_sluice_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                          rc;
+    ngx_http_sluice_ctx_t             *ctx;
+    const ngx_http_sluice_verify_t    *verify;
+    const ngx_http_sluice_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
+
+    if (!ngx_http_sluice_verifies(conf)) {
+        return NGX_DECLINED;
+    }
+
+    verify = conf->verify;
+
+    rc = ngx_http_sluice_handshake(r, verify);
+
+    if (rc != NGX_DECLINED) {
+        return ngx_http_sluice_end(r, rc);
+    }
+
+    ctx = ngx_http_sluice_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_sluice_status_received(ctx, conf->enqueue != NULL);
+
+    rc = ngx_http_sluice_refuse_method(r, ctx, conf);
+
+    if (rc != NGX_DECLINED) {
+        return ngx_http_sluice_end(r, rc);
+    }
+
+    if (ctx->verified != verify) {
+
+        if (ngx_http_sluice_verify_body(verify)) {
+            rc = ngx_http_sluice_read(r, ctx);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        if (ngx_http_sluice_verify_check(r, ctx, verify) != NGX_OK) {
+            ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ctx->verdict == NGX_HTTP_SLUICE_VALID) {
+        return NGX_OK;
+    }
+
+    return ngx_http_sluice_end(r,
+                         ngx_http_sluice_refuse(r, ctx, conf, ctx->failure));
+}
+
+
+ngx_int_t
+ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                          rc;
+    ngx_http_sluice_ctx_t             *ctx;
+    const ngx_http_sluice_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
+
+    if (!ngx_http_sluice_verifies(conf) && !conf->late
+        && conf->pointers == NULL && conf->enqueue == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (r != r->main) {
+
+        /* the access phase did not run, and there is no body to look at */
+
+        return ngx_http_sluice_verifies(conf) ? NGX_HTTP_FORBIDDEN
+                                              : NGX_DECLINED;
+    }
+
+    ctx = ngx_http_sluice_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_sluice_status_received(ctx, conf->enqueue != NULL);
+
+    if (!ngx_http_sluice_proven(ctx, conf)) {
+        return ngx_http_sluice_end(r,
+                                   ngx_http_sluice_refuse_unverified(r, ctx));
+    }
+
+    rc = ngx_http_sluice_refuse_method(r, ctx, conf);
+
+    if (rc != NGX_DECLINED) {
+        return ngx_http_sluice_end(r, rc);
+    }
+
+    if (conf->pointers || conf->enqueue) {
+
+        rc = ngx_http_sluice_read(r, ctx);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        rc = ngx_http_sluice_parse(r, ctx, conf);
+
+        if (rc != NGX_DECLINED) {
+            return ngx_http_sluice_end(r, rc);
+        }
+    }
+
+    if (conf->enqueue) {
+        rc = ngx_http_sluice_enqueue_names(r, ctx, conf->enqueue);
+
+        if (rc == NGX_DECLINED) {
+            return ngx_http_sluice_end(r,
+                        ngx_http_sluice_refuse(r, ctx, conf,
+                                               NGX_HTTP_SLUICE_WHY_TENANT));
+        }
+
+        if (rc != NGX_OK) {
+            ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (conf->late) {
+        rc = ngx_http_sluice_limit_step(r, ctx, conf, 0);
+
+        if (rc != NGX_DECLINED) {
+            return ngx_http_sluice_end(r, rc);
+        }
+    }
+
+    if (conf->enqueue == NULL) {
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_PASSED);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_sluice_content_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                          rc;
+    ngx_http_sluice_ctx_t             *ctx;
+    const ngx_http_sluice_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
+
+    if (r != r->main) {
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    ctx = ngx_http_sluice_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ngx_http_sluice_proven(ctx, conf) || !ctx->body_read) {
+        return ngx_http_sluice_refuse_unverified(r, ctx);
+    }
+
+    rc = ngx_http_sluice_push(r, ctx, conf);
+
+    if (rc == NGX_DONE) {
+
+        /* dropped by the finalizing in ngx_http_sluice_enqueued() */
+
+        r->main->count++;
+    }
+
+    return rc;
+}
+
+
+/* The content of a location with "sluice_respond" alone. */
+
+ngx_int_t
+ngx_http_sluice_respond_handler(ngx_http_request_t *r)
+{
+    const ngx_http_sluice_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
+
+    if (ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
+
+    return ngx_http_sluice_respond_send(r, conf->respond);
+}
+
+
+/*
+ * NGX_OK: the body is there; else what the phase handler returns.  When the
+ * body comes later the phases go on at the same handler, which reads again.
+ */
+
+static ngx_int_t
+ngx_http_sluice_read(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (ctx->body_read) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_sluice_read_done);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return ngx_http_sluice_end(r, NGX_DONE);
+}
+
+
+static void
+ngx_http_sluice_read_done(ngx_http_request_t *r)
+{
+    ngx_http_sluice_ctx_t  *ctx;
+
+    ctx = ngx_http_sluice_ctx_find(r);
+
+    if (ctx == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ctx->body_read = 1;
+
+    r->preserve_body = 1;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+}
+
+
+static ngx_int_t
+ngx_http_sluice_handshake(ngx_http_request_t *r,
+    const ngx_http_sluice_verify_t *verify)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   challenge, value;
+    ngx_http_sluice_ctx_t      *ctx;
+
+    static const ngx_str_t      type = ngx_string("text/plain");
+    static const ngx_str_t      detail = ngx_string(
+                                   "the subscription cannot be confirmed");
+
+    rc = ngx_http_sluice_verify_handshake(r, verify, &challenge);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_sluice_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->handshake = (rc == NGX_OK) ? 1 : 2;
+    ctx->process->slot->handshakes[rc != NGX_OK]++;
+
+    if (rc != NGX_OK) {
+        return ngx_http_sluice_respond_problem(r, NGX_HTTP_FORBIDDEN, &detail);
+    }
+
+    ngx_str_set(&value, "nosniff");
+
+    if (ngx_http_sluice_respond_header(r, "X-Content-Type-Options", &value)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sluice_respond_text(r, NGX_HTTP_OK, &type, &challenge);
+}
+
+
+/*
+ * Verified first, parsed after.  NGX_DECLINED: the values are in ctx, or the
+ * body is not JSON and does not have to be; else it was refused.
+ */
+
+static ngx_int_t
+ngx_http_sluice_parse(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf)
+{
+    ngx_int_t               rc;
+    ngx_str_t               detail;
+    ngx_uint_t              raw;
+
+    static const ngx_str_t  empty = ngx_string("the body is empty");
+
+    rc = ngx_http_sluice_body_join(r, ctx);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_sluice_refuse_large(r, ctx);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->body.len == 0) {
+
+        /* "sluice_json" of a server is also that of its pages */
+
+        if (conf->enqueue == NULL
+            && (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS))
+            && !ngx_http_sluice_json_required(conf->pointers))
+        {
+            return NGX_DECLINED;
+        }
+
+        return ngx_http_sluice_refuse_body(r, ctx, &empty);
+    }
+
+    raw = conf->enqueue && conf->enqueue->raw;
+
+    ctx->is_json = raw || (conf->pointers && conf->pointers->n)
+                   || ngx_http_sluice_json_type(r);
+
+    if (!ctx->is_json) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_sluice_json_scan(r, ctx, conf->pointers, &detail);
+
+    if (rc == NGX_HTTP_BAD_REQUEST) {
+        return ngx_http_sluice_refuse_body(r, ctx, &detail);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * NGX_DONE: the job is on its way.  What is not durable is answered 503 here
+ * and in ngx_http_sluice_answer(): these are the two places of a spool.
+ */
+
+static ngx_int_t
+ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf)
+{
+    ngx_int_t                     rc;
+    ngx_http_cleanup_t           *cln;
+    ngx_http_sluice_link_t       *link;
+    ngx_http_sluice_main_conf_t  *mcf;
+
+    if (ctx->job == NGX_HTTP_SLUICE_JOB_WAITING) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_sluice_module);
+
+    link = ngx_http_sluice_redis_link(mcf, conf->enqueue->server);
+
+    rc = ngx_http_sluice_enqueue_job(r, ctx, conf->enqueue, conf->verify);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_sluice_refuse_large(r, ctx);
+    }
+
+    if (link == NULL || rc != NGX_OK) {
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->asked = ngx_current_msec;
+    ctx->took = 0;
+
+    if (!ngx_http_sluice_redis_wake(link)) {
+        ctx->job = NGX_HTTP_SLUICE_JOB_AWAY;
+        return ngx_http_sluice_answer(r, ctx);
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_sluice_request_gone;
+    cln->data = ctx;
+
+    if (ngx_http_sluice_batch_add(link, ctx, conf->enqueue->major) != NGX_OK) {
+        ctx->job = NGX_HTTP_SLUICE_JOB_FULL;
+        return ngx_http_sluice_answer(r, ctx);
+    }
+
+    ctx->job = NGX_HTTP_SLUICE_JOB_WAITING;
+
+    return NGX_DONE;
+}
+
+
+void
+ngx_http_sluice_enqueued(ngx_http_sluice_ctx_t *ctx)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "sluice enqueued: %d, \"%V\"", ctx->job, &ctx->id);
+
+    ctx->took = ngx_current_msec - ctx->asked;
+
+    ngx_http_finalize_request(r, ngx_http_sluice_answer(r, ctx));
+
+    /* r may be gone, and nobody else runs what the finalizing has posted */
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
+{
+    ngx_str_t                          empty;
+    const ngx_http_sluice_loc_conf_t  *conf;
+
+    switch (ctx->job) {
+
+    case NGX_HTTP_SLUICE_JOB_ACCEPTED:
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_ENQUEUED);
+        break;
+
+    case NGX_HTTP_SLUICE_JOB_DUPLICATE:
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_DUPLICATE);
+        break;
+
+    default:
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
+        return ngx_http_sluice_refuse_unavailable(r);
+    }
+
+    /* of a refusal that had this as its error_page */
+
+    ngx_http_sluice_respond_forget(r, "Retry-After");
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
+
+    if (conf->respond) {
+        return ngx_http_sluice_respond_send(r, conf->respond);
+    }
+
+    ngx_str_null(&empty);
+
+    return ngx_http_sluice_respond_text(r, NGX_HTTP_OK, NULL, &empty);
+}
+
+
+static ngx_uint_t
+ngx_http_sluice_proven(const ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf)
+{
+    return !ngx_http_sluice_verifies(conf)
+           || (ctx->verified == conf->verify
+               && ctx->verdict == NGX_HTTP_SLUICE_VALID);
+}
+
+
+/*
+ * The request is over, perhaps before its answer: the batch keeps the place,
+ * so that the other results stay where they belong, and forgets the request.
+ */
+
+static void
+ngx_http_sluice_request_gone(void *data)
+{
+    ngx_http_sluice_ctx_t  *ctx = data;
+
+    if (ctx->slot) {
+        *ctx->slot = NULL;
+        ctx->slot = NULL;
+    }
+}

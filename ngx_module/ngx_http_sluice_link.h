@@ -1,0 +1,127 @@
+/*
+ * A process' connection to a Redis server, and the jobs on their way through
+ * it: batches of one turn of the event loop, written, then answered.
+ */
+
+#ifndef NGX_HTTP_SLUICE_LINK_H
+#define NGX_HTTP_SLUICE_LINK_H
+
+#include "ngx_http_sluice_module.h"
+
+
+#define NGX_HTTP_SLUICE_BATCH       32       /* jobs of one EVALSHA */
+#define NGX_HTTP_SLUICE_BUCKETS     64
+#define NGX_HTTP_SLUICE_KNOWN       1024     /* queues known as registered */
+
+
+typedef struct ngx_http_sluice_batch_s  ngx_http_sluice_batch_t;
+
+
+/* _batch.c */
+
+struct ngx_http_sluice_batch_s {
+    ngx_queue_t                     queue;      /* of the link: open or done */
+    ngx_queue_t                     bucket;     /* while it is open */
+    ngx_http_sluice_link_t         *link;
+    ngx_http_sluice_job_e           result;     /* of all, when not NONE */
+    ngx_uint_t                      major;
+    uint32_t                        hash;
+    size_t                          len;        /* of base */
+    size_t                          bytes;      /* of the jobs' data */
+    u_char                          base[SLUICE_KEYS_MAX];
+    ngx_uint_t                      n;
+    ngx_http_sluice_ctx_t          *jobs[NGX_HTTP_SLUICE_BATCH];
+    uint8_t                         results[NGX_HTTP_SLUICE_BATCH];
+};
+
+/* what a connection loads in its greeting */
+extern const sluice_script_t *const  ngx_http_sluice_batch_scripts[1];
+
+/*
+ * Takes ctx's job along with those of this loop turn.  NGX_OK: it will be
+ * answered by ngx_http_sluice_enqueued(), later than this call; NGX_ERROR.
+ */
+ngx_int_t ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
+    ngx_http_sluice_ctx_t *ctx, ngx_uint_t major);
+/* Writes the open batches as commands. */
+void ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link);
+/* Answers the requests of the batches that are done. */
+void ngx_http_sluice_batch_answer(ngx_http_sluice_link_t *link);
+/* Forgets which queues are in the registry. */
+void ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link);
+/* Frees what a link that ends keeps. */
+void ngx_http_sluice_batch_release(ngx_http_sluice_link_t *link);
+
+
+/* _redis.c, _connect.c */
+
+typedef enum {
+    NGX_HTTP_SLUICE_LINK_UNUSED = 0,
+    NGX_HTTP_SLUICE_LINK_DOWN,
+    NGX_HTTP_SLUICE_LINK_RESOLVING,
+    NGX_HTTP_SLUICE_LINK_CONNECTING,
+    NGX_HTTP_SLUICE_LINK_GREETING,
+    NGX_HTTP_SLUICE_LINK_READY
+} ngx_http_sluice_link_e;
+
+struct ngx_http_sluice_link_s {
+    /* three pointers and an int, as in ngx_connection_t: debug logs of events
+       print the fourth member as a descriptor */
+    const ngx_http_sluice_server_t *server;
+    sluice_redis_t                 *client;
+    ngx_connection_t               *connection;
+    int                             ident;
+
+    ngx_http_sluice_main_conf_t    *main;
+    ngx_http_sluice_link_e          state;
+    ngx_resolver_ctx_t             *resolving;
+    ngx_event_t                     flush;      /* posted */
+    ngx_event_t                     deadline;   /* keeps an exit waiting */
+    ngx_event_t                     reconnect;  /* does not */
+    ngx_msec_t                      since;      /* when connecting or
+                                                   being ready began */
+    ngx_msec_t                      next;       /* not before, when down */
+    ngx_msec_t                      refused;    /* last "not now" of Redis */
+    ngx_uint_t                      failures;
+    ngx_uint_t                      address;
+    ngx_msec_t                      complained; /* last, once a second */
+    ngx_sockaddr_t                  sockaddr;
+    ngx_queue_t                     open;       /* batches of this turn */
+    ngx_queue_t                     done;       /* to be answered */
+    ngx_queue_t                     spare;
+    ngx_uint_t                      nspare;
+    ngx_queue_t                     buckets[NGX_HTTP_SLUICE_BUCKETS];
+    u_char                         *known[NGX_HTTP_SLUICE_KNOWN];
+    unsigned                        waiting:1;  /* `refused` is set */
+    unsigned                        complaint:1; /* `complained` is set */
+};
+
+/* The process' link to a server, made at first use; NULL: out of memory */
+ngx_http_sluice_link_t *ngx_http_sluice_redis_link(
+    ngx_http_sluice_main_conf_t *mcf, const ngx_http_sluice_server_t *server);
+/* Ready, or on its way: 1.  Down and not to be tried yet: 0. */
+ngx_uint_t ngx_http_sluice_redis_wake(ngx_http_sluice_link_t *link);
+/* Does the link take jobs now, as far as is known? */
+ngx_uint_t ngx_http_sluice_redis_usable(ngx_http_sluice_link_t *link);
+
+
+/* Between _redis.c and _connect.c */
+
+/* Finds an address and connects; the state tells what came of it. */
+void ngx_http_sluice_connect(ngx_http_sluice_link_t *link);
+/* The socket is open: the greeting begins. */
+void ngx_http_sluice_connected(ngx_http_sluice_link_t *link);
+void ngx_http_sluice_redis_state(ngx_http_sluice_link_t *link,
+    ngx_http_sluice_link_e state);
+void ngx_http_sluice_redis_read(ngx_event_t *rev);
+void ngx_http_sluice_redis_write(ngx_event_t *wev);
+/* 1, or 0 when the connection was lost */
+ngx_uint_t ngx_http_sluice_redis_send(ngx_http_sluice_link_t *link);
+/* After all that changes what waits. */
+void ngx_http_sluice_redis_settle(ngx_http_sluice_link_t *link);
+/* The caller calls ngx_http_sluice_batch_answer() when it is done. */
+void ngx_http_sluice_redis_lost(ngx_http_sluice_link_t *link,
+    const char *why);
+
+
+#endif

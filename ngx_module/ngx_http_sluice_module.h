@@ -1,0 +1,580 @@
+/*
+ * The map of the edge: what a location is told, what a request carries, what a
+ * process keeps, and the steps file by file.  Read this first, then
+ * ngx_http_sluice_handler.c, which strings the steps together.
+ *
+ * Configuration (..._conf_t and what it points to) is read-only once it is
+ * merged; a request's state is in ngx_http_sluice_ctx_t; a process' state in
+ * ngx_http_sluice_process_t; what processes share is in zones.
+ */
+
+#ifndef NGX_HTTP_SLUICE_MODULE_H
+#define NGX_HTTP_SLUICE_MODULE_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "core/envelope.h"
+#include "core/gcra.h"
+#include "core/job.h"
+#include "core/json.h"
+#include "core/keys.h"
+#include "core/redis.h"
+#include "core/retry.h"
+#include "core/signature.h"
+#include "core/url.h"
+
+
+#define NGX_HTTP_SLUICE_SECRETS     8        /* of one sluice_verify */
+#define NGX_HTTP_SLUICE_LIMITS      8        /* of one location */
+#define NGX_HTTP_SLUICE_ZONES       64       /* a bit each in a request */
+#define NGX_HTTP_SLUICE_SERVERS     16       /* sluice_redis */
+#define NGX_HTTP_SLUICE_HEADERS     32       /* of headers= */
+#define NGX_HTTP_SLUICE_SLOTS       127      /* processes that are counted */
+#define NGX_HTTP_SLUICE_BYTES       (64 * 1024 * 1024)    /* in flight */
+#define NGX_HTTP_SLUICE_DATA_MAX    (NGX_HTTP_SLUICE_BYTES / 2)  /* a job's */
+#define NGX_HTTP_SLUICE_COMMANDS    65536                 /* in flight */
+#define NGX_HTTP_SLUICE_RETRY_AFTER 5        /* seconds, when Redis is away */
+#define NGX_HTTP_SLUICE_TYPE        64       /* bytes of an event's type */
+#define NGX_HTTP_SLUICE_NAME        256      /* bytes of a job's name */
+#define NGX_HTTP_SLUICE_PREFIX      128      /* bytes of a queue's prefix */
+#define NGX_HTTP_SLUICE_DELAY_MAX   INT64_C(315360000000) /* ms, 10 years */
+#define NGX_HTTP_SLUICE_CHALLENGE   128      /* bytes of hub.challenge */
+
+
+typedef struct ngx_http_sluice_ctx_s   ngx_http_sluice_ctx_t;
+typedef struct ngx_http_sluice_link_s  ngx_http_sluice_link_t;
+
+
+/* sluice_redis */
+
+typedef struct {
+    ngx_str_t                       name;
+    ngx_str_t                       shown;      /* for logs: no password */
+    sluice_url_t                    url;
+    ngx_msec_t                      timeout;
+    ngx_addr_t                     *addrs;      /* found while configuring */
+    ngx_uint_t                      naddrs;
+    ngx_uint_t                      index;
+    unsigned                        by_name:1;  /* a host name, no address */
+    sluice_redis_conf_t             client;
+} ngx_http_sluice_server_t;
+
+
+/* sluice_verify */
+
+typedef enum {
+    NGX_HTTP_SLUICE_SCHEME_NONE = 0,
+    NGX_HTTP_SLUICE_SCHEME_META,
+    NGX_HTTP_SLUICE_SCHEME_HMAC,
+    NGX_HTTP_SLUICE_SCHEME_API_KEY
+} ngx_http_sluice_scheme_e;
+
+typedef struct {
+    ngx_http_complex_value_t        value;
+    sluice_signature_t             *signature;  /* of a constant, HMAC */
+} ngx_http_sluice_secret_t;
+
+typedef struct {
+    ngx_http_sluice_scheme_e        scheme;
+    ngx_str_t                       name;       /* of the scheme */
+    ngx_uint_t                      nsecrets;
+    ngx_http_sluice_secret_t        secrets[NGX_HTTP_SLUICE_SECRETS];
+    ngx_http_complex_value_t       *verify_token;
+    ngx_str_t                       header;     /* lower case */
+    ngx_uint_t                      header_hash;
+    ngx_str_t                       prefix;
+    sluice_signature_algorithm_e    algorithm;
+    sluice_signature_encoding_e     encoding;
+    unsigned                        bearer:1;   /* "Bearer <key>" */
+    unsigned                        variable:1; /* a secret has variables */
+} ngx_http_sluice_verify_t;
+
+
+/* sluice_limit_zone, sluice_limit */
+
+typedef struct {
+    ngx_rbtree_t                    rbtree;
+    ngx_rbtree_node_t               sentinel;
+    ngx_queue_t                     queue;      /* the latest used first */
+    ngx_atomic_t                    keys;
+    ngx_atomic_t                    evicted;
+} ngx_http_sluice_zone_shared_t;
+
+typedef struct {
+    ngx_http_sluice_zone_shared_t  *sh;
+    ngx_slab_pool_t                *shpool;
+    ngx_http_complex_value_t        key;
+    ngx_shm_zone_t                 *shm_zone;
+    ngx_uint_t                      index;      /* also the order of locking */
+} ngx_http_sluice_zone_t;
+
+typedef struct {
+    ngx_http_sluice_zone_t         *zone;
+    ngx_http_complex_value_t       *rate;       /* NULL: constant, interval */
+    ngx_http_complex_value_t       *burst;      /* NULL: constant */
+    ngx_http_complex_value_t       *cost;       /* NULL: constant */
+    int64_t                         interval;   /* µs */
+    int64_t                         units;      /* of the burst */
+    int64_t                         price;      /* of a request, >= 1 */
+    unsigned                        early:1;
+} ngx_http_sluice_limit_t;
+
+
+/* sluice_json */
+
+typedef struct {
+    ngx_int_t                       index;      /* of the variable, in mcf */
+    ngx_str_t                       text;       /* the pointer as written */
+    unsigned                        required:1;
+} ngx_http_sluice_json_t;
+
+typedef struct {
+    ngx_uint_t                      n;          /* the location's own */
+    ngx_uint_t                      total;      /* and the event type's */
+    ngx_http_sluice_json_t          fields[SLUICE_JSON_POINTERS];
+    sluice_json_pointer_t           pointers[SLUICE_JSON_POINTERS];
+} ngx_http_sluice_pointers_t;
+
+
+/* sluice_enqueue */
+
+typedef struct {
+    ngx_http_complex_value_t        queue;
+    ngx_http_complex_value_t       *tenant;
+    ngx_http_complex_value_t       *prefix;
+    ngx_http_complex_value_t       *name;
+    ngx_http_complex_value_t       *id;         /* without its "e-" or "m-" */
+    ngx_http_complex_value_t       *priority;   /* NULL: constant */
+    ngx_http_complex_value_t       *delay;      /* NULL: constant */
+    sluice_job_opts_t               options;    /* the constant ones */
+    ngx_str_t                       opts;       /* their text */
+    ngx_str_t                       base;       /* queue and prefix constant */
+    ngx_str_t                       server_name;
+    ngx_http_sluice_server_t       *server;
+    ngx_uint_t                      nheaders;
+    ngx_str_t                       headers[NGX_HTTP_SLUICE_HEADERS];
+    ngx_uint_t                      hashes[NGX_HTTP_SLUICE_HEADERS];
+    ngx_uint_t                      major;      /* of BullMQ: 5 or 6 */
+    u_char                          kind;       /* of the job id: e or m */
+    unsigned                        raw:1;
+} ngx_http_sluice_enqueue_t;
+
+
+/* sluice_respond: literals and variables in turn */
+
+typedef struct {
+    ngx_str_t                       text;
+    ngx_int_t                       variable;   /* NGX_ERROR: a literal */
+} ngx_http_sluice_part_t;
+
+typedef struct {
+    ngx_uint_t                      status;
+    ngx_str_t                       type;
+    ngx_array_t                     parts;      /* ngx_http_sluice_part_t */
+    unsigned                        json:1;     /* values are escaped */
+} ngx_http_sluice_respond_t;
+
+
+/* The counters of a group add up: received is the sum of all others. */
+
+typedef enum {
+    NGX_HTTP_SLUICE_RECEIVED = 0,
+    NGX_HTTP_SLUICE_ENQUEUED,
+    NGX_HTTP_SLUICE_DUPLICATE,
+    NGX_HTTP_SLUICE_PASSED,        /* answered or handed on by the location */
+    NGX_HTTP_SLUICE_LIMITED,
+    NGX_HTTP_SLUICE_REFUSED,
+    NGX_HTTP_SLUICE_FAILED,
+    NGX_HTTP_SLUICE_ABORTED,
+    NGX_HTTP_SLUICE_COUNTERS
+} ngx_http_sluice_counter_e;
+
+/* Why a request was refused; the sum is `refused` of both groups. */
+
+typedef enum {
+    NGX_HTTP_SLUICE_WHY_MISSING = 0,  /* no signature or key */
+    NGX_HTTP_SLUICE_WHY_MALFORMED,
+    NGX_HTTP_SLUICE_WHY_MISMATCH,
+    NGX_HTTP_SLUICE_WHY_SECRET,       /* the secret is empty */
+    NGX_HTTP_SLUICE_WHY_UNVERIFIED,   /* came around the verification */
+    NGX_HTTP_SLUICE_WHY_TENANT,
+    NGX_HTTP_SLUICE_WHY_BODY,         /* empty, not JSON, a member missing */
+    NGX_HTTP_SLUICE_WHY_METHOD,
+    NGX_HTTP_SLUICE_WHYS
+} ngx_http_sluice_why_e;
+
+typedef struct {
+    ngx_atomic_t                    pid;        /* 0: nobody's */
+    ngx_atomic_t                    counters[2][NGX_HTTP_SLUICE_COUNTERS];
+    ngx_atomic_t                    refused[NGX_HTTP_SLUICE_WHYS];
+    ngx_atomic_t                    handshakes[2];   /* answered, refused */
+    struct {
+        ngx_atomic_t                name;       /* crc32 of the server's */
+        ngx_atomic_t                state;
+        ngx_atomic_t                pending;
+        ngx_atomic_t                connects;
+        ngx_atomic_t                losses;
+    } links[NGX_HTTP_SLUICE_SERVERS];
+} ngx_http_sluice_slot_t;
+
+
+/* A process' own: allocated with the configuration, filled in the process. */
+
+typedef struct {
+    ngx_pid_t                       pid;
+    uint64_t                        random;     /* 48 bits, for job ids */
+    uint32_t                        sequence;
+    time_t                          told;       /* of an empty secret */
+    ngx_http_sluice_slot_t         *slot;       /* never NULL once begun */
+    ngx_http_sluice_slot_t          unshared;   /* when the zone is full */
+    ngx_http_sluice_link_t         *links[NGX_HTTP_SLUICE_SERVERS];
+} ngx_http_sluice_process_t;
+
+
+typedef struct {
+    ngx_array_t                     servers;    /* ngx_http_sluice_server_t * */
+    ngx_array_t                     zones;      /* ngx_http_sluice_zone_t * */
+    ngx_array_t                     variables;  /* ngx_str_t, of sluice_json */
+    ngx_array_t                     secrets;    /* ngx_uint_t, new variables */
+    ngx_shm_zone_t                 *status;
+    ngx_http_core_loc_conf_t       *core;       /* of http{}: the resolver */
+    ngx_http_sluice_process_t      *process;
+} ngx_http_sluice_main_conf_t;
+
+typedef struct {
+    ngx_http_sluice_verify_t       *verify;
+    ngx_uint_t                      verify_status;
+    ngx_array_t                    *limits;     /* ngx_http_sluice_limit_t */
+    ngx_uint_t                      limit_status;
+    ngx_array_t                    *json;       /* ngx_http_sluice_json_t */
+    ngx_http_sluice_pointers_t     *pointers;   /* made from it, or NULL */
+    ngx_http_sluice_enqueue_t      *enqueue;
+    ngx_http_sluice_respond_t      *respond;
+    ngx_http_handler_pt             handler;    /* ours, of the content */
+    unsigned                        early:1;    /* of the limits, any */
+    unsigned                        late:1;
+} ngx_http_sluice_loc_conf_t;
+
+
+/* What became of the enqueue. */
+
+typedef enum {
+    NGX_HTTP_SLUICE_JOB_NONE = 0,
+    NGX_HTTP_SLUICE_JOB_WAITING,
+    NGX_HTTP_SLUICE_JOB_ACCEPTED,
+    NGX_HTTP_SLUICE_JOB_DUPLICATE,
+    NGX_HTTP_SLUICE_JOB_FULL,        /* a bound of what is in flight */
+    NGX_HTTP_SLUICE_JOB_AWAY,        /* no connection, or it was lost */
+    NGX_HTTP_SLUICE_JOB_REFUSED      /* Redis answered with an error */
+} ngx_http_sluice_job_e;
+
+typedef enum {
+    NGX_HTTP_SLUICE_UNVERIFIED = 0,
+    NGX_HTTP_SLUICE_VALID,
+    NGX_HTTP_SLUICE_UNKNOWN          /* for the reason in ctx->failure */
+} ngx_http_sluice_verdict_e;
+
+
+/*
+ * A request's state.  It is the data of a cleanup of the request's pool, so an
+ * internal redirect, which forgets r->ctx, finds it again.
+ */
+
+struct ngx_http_sluice_ctx_s {
+    ngx_http_request_t             *request;
+    ngx_http_sluice_process_t      *process;
+
+    const ngx_http_sluice_verify_t *verified;   /* what the verdict is on */
+    ngx_http_sluice_verdict_e       verdict;
+    ngx_http_sluice_why_e           failure;    /* of the verdict UNKNOWN */
+    ngx_http_sluice_why_e           why;        /* it was refused */
+    ngx_uint_t                      secret;     /* that matched, from 1 */
+
+    uint64_t                        charged;    /* zones, a bit each */
+    uint64_t                        refused;    /* those of a refusal */
+
+    ngx_http_sluice_pointers_t     *scanned;    /* what the values belong to */
+    sluice_json_value_t            *values;
+
+    ngx_str_t                       body;       /* in one piece, when joined */
+
+    ngx_str_t                       tenant;
+    ngx_str_t                       queue;
+    ngx_str_t                       base;       /* "<prefix>:<queue>:" */
+    ngx_str_t                       id;
+    ngx_str_t                       type;       /* of the event, the job name */
+    ngx_str_t                       opts;
+    ngx_str_t                       head;       /* around the body */
+    ngx_str_t                       data;
+    ngx_str_t                       tail;
+    int64_t                         delay;
+    int64_t                         priority;
+    int64_t                         time;       /* ms */
+
+    ngx_http_sluice_ctx_t         **slot;       /* in a batch; NULL once out */
+    ngx_msec_t                      asked;
+    ngx_msec_t                      took;
+    ngx_http_sluice_job_e           job;
+
+    ngx_http_sluice_counter_e       outcome;    /* RECEIVED: none yet */
+
+    unsigned                        events:1;   /* the group of the ledger */
+    unsigned                        counted:1;
+    unsigned                        settled:1;  /* the outcome is counted */
+    unsigned                        limited:1;  /* a limit refused */
+    unsigned                        admitted:1; /* all limits let pass */
+    unsigned                        body_read:1;
+    unsigned                        body_known:1;
+    unsigned                        is_json:1;
+    unsigned                        handshake:2; /* 1 answered, 2 refused */
+};
+
+
+extern ngx_module_t  ngx_http_sluice_module;
+
+
+/* _module.c */
+
+/* Compiles into *cv, which is allocated when it is NULL. */
+char *ngx_http_sluice_value(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_complex_value_t **cv);
+/* "name=" of "name=value", for messages: what follows may be a secret. */
+ngx_str_t ngx_http_sluice_shown(const ngx_str_t *parameter);
+
+
+/* _handler.c */
+
+ngx_int_t ngx_http_sluice_preaccess_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_sluice_access_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_sluice_precontent_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_sluice_content_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_sluice_respond_handler(ngx_http_request_t *r);
+
+/* The job's result is in ctx->job: answers.  Called from a batch. */
+void ngx_http_sluice_enqueued(ngx_http_sluice_ctx_t *ctx);
+
+
+/* _ctx.c */
+
+/* The request's state, made when there is none; NULL: out of memory */
+ngx_http_sluice_ctx_t *ngx_http_sluice_ctx(ngx_http_request_t *r);
+/* The same, or NULL when there is none yet: for variables */
+ngx_http_sluice_ctx_t *ngx_http_sluice_ctx_find(ngx_http_request_t *r);
+
+
+/* _refuse.c: each returns what ngx_http_finalize_request() takes */
+
+ngx_int_t ngx_http_sluice_refuse(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf,
+    ngx_http_sluice_why_e why);
+ngx_int_t ngx_http_sluice_refuse_unverified(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx);
+ngx_int_t ngx_http_sluice_refuse_body(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_str_t *detail);
+/* A body that fits into no job, however often it is sent */
+ngx_int_t ngx_http_sluice_refuse_large(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx);
+ngx_int_t ngx_http_sluice_refuse_unavailable(ngx_http_request_t *r);
+/*
+ * Or NGX_DECLINED, there is nothing to refuse.  NGX_OK is an answer that was
+ * sent.
+ */
+ngx_int_t ngx_http_sluice_refuse_method(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
+
+
+/* _verify_conf.c, _verify.c */
+
+char *ngx_http_sluice_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* At the end of http{}: the variables of secrets are known, or NGX_ERROR */
+ngx_int_t ngx_http_sluice_verify_variables(ngx_conf_t *cf,
+    ngx_http_sluice_main_conf_t *mcf);
+
+/*
+ * The verdict is left in ctx.  NGX_OK: it is there; NGX_ERROR: the body could
+ * not be read again or memory is out.
+ */
+ngx_int_t ngx_http_sluice_verify_check(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_verify_t *verify);
+
+/*
+ * A subscription handshake of the scheme.  NGX_DECLINED: it is none; NGX_OK:
+ * the challenge to answer; NGX_HTTP_FORBIDDEN.
+ */
+ngx_int_t ngx_http_sluice_verify_handshake(ngx_http_request_t *r,
+    const ngx_http_sluice_verify_t *verify, ngx_str_t *challenge);
+
+/* Does the verdict depend on the body? */
+ngx_uint_t ngx_http_sluice_verify_body(const ngx_http_sluice_verify_t *verify);
+
+/* The first field of a lower case name; *n: how many there are. */
+ngx_table_elt_t *ngx_http_sluice_header(ngx_http_request_t *r,
+    const ngx_str_t *name, ngx_uint_t hash, ngx_uint_t *n);
+
+
+/* _body.c */
+
+typedef ngx_int_t (*ngx_http_sluice_piece_pt)(void *data, u_char *p,
+    size_t len);
+
+/* Calls `piece` for each piece, from memory or the temporary file. */
+ngx_int_t ngx_http_sluice_body_pieces(ngx_http_request_t *r,
+    ngx_http_sluice_piece_pt piece, void *data);
+/*
+ * ctx->body gets all of it, in place when it is in one buffer.  NGX_OK;
+ * NGX_DECLINED: it is larger than a job can be; NGX_ERROR.
+ */
+ngx_int_t ngx_http_sluice_body_join(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx);
+
+
+/* _json.c */
+
+char *ngx_http_sluice_json(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sluice_json_merge(ngx_conf_t *cf,
+    ngx_http_sluice_loc_conf_t *conf);
+
+/* Any of them is required. */
+ngx_uint_t ngx_http_sluice_json_required(
+    const ngx_http_sluice_pointers_t *pointers);
+
+/* A media type says JSON. */
+ngx_uint_t ngx_http_sluice_json_name(const ngx_str_t *type);
+/* That of the request does. */
+ngx_uint_t ngx_http_sluice_json_type(ngx_http_request_t *r);
+
+/*
+ * Scans ctx->body.  NGX_OK; NGX_HTTP_BAD_REQUEST with what is wrong in
+ * `detail`; or NGX_ERROR.
+ */
+ngx_int_t ngx_http_sluice_json_scan(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, ngx_http_sluice_pointers_t *pointers,
+    ngx_str_t *detail);
+
+/* The event's type from the body of the meta scheme: len 0 when it has none */
+ngx_int_t ngx_http_sluice_json_event(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, ngx_str_t *type);
+
+
+/* _limit_conf.c, _limit.c */
+
+char *ngx_http_sluice_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_sluice_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * NGX_DECLINED: the location's limits, early ones or the others, let the
+ * request pass.  Else it was refused: what ngx_http_finalize_request() takes.
+ */
+ngx_int_t ngx_http_sluice_limit_step(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf,
+    ngx_uint_t early);
+
+
+/* _enqueue_conf.c, _enqueue_opts.c, _enqueue.c */
+
+char *ngx_http_sluice_enqueue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sluice_enqueue_merge(ngx_conf_t *cf,
+    ngx_http_sluice_enqueue_t *enqueue, const ngx_http_sluice_verify_t *verify,
+    ngx_http_sluice_main_conf_t *mcf);
+
+/* Tenant, queue and key base.  NGX_OK; NGX_DECLINED: not a name; NGX_ERROR */
+ngx_int_t ngx_http_sluice_enqueue_names(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue);
+/*
+ * "<prefix>:<queue>:" from tenant, prefix (NULL: none) and queue, each checked
+ * before.  Returns its length; 0: too long for `base`, SLUICE_KEYS_MAX bytes.
+ */
+size_t ngx_http_sluice_enqueue_base(u_char *base, const ngx_str_t *tenant,
+    const ngx_str_t *prefix, const ngx_str_t *queue);
+/* The whole job in ctx.  NGX_OK; NGX_DECLINED: it is too large; NGX_ERROR. */
+ngx_int_t ngx_http_sluice_enqueue_job(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue,
+    const ngx_http_sluice_verify_t *verify);
+
+/* Parameters; a text in place of NGX_CONF_OK says what is wrong. */
+char *ngx_http_sluice_set_priority(ngx_conf_t *cf,
+    ngx_http_sluice_enqueue_t *enqueue, ngx_str_t *value);
+char *ngx_http_sluice_set_delay(ngx_conf_t *cf,
+    ngx_http_sluice_enqueue_t *enqueue, ngx_str_t *value);
+char *ngx_http_sluice_set_attempts(ngx_conf_t *cf,
+    ngx_http_sluice_enqueue_t *enqueue, ngx_str_t *value);
+char *ngx_http_sluice_set_backoff(ngx_conf_t *cf,
+    ngx_http_sluice_enqueue_t *enqueue, ngx_str_t *value);
+
+/* "5s", or ms as a number; else -1 */
+int64_t ngx_http_sluice_delay(const ngx_str_t *value);
+
+
+/* _redis_conf.c; the links themselves are in ngx_http_sluice_link.h */
+
+char *ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* Warns of names that cannot be resolved later either. */
+void ngx_http_sluice_redis_resolvers(ngx_conf_t *cf,
+    ngx_http_sluice_main_conf_t *mcf);
+void ngx_http_sluice_redis_exit(ngx_http_sluice_main_conf_t *mcf);
+
+
+/* _respond.c */
+
+char *ngx_http_sluice_respond(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Each returns what ngx_http_finalize_request() takes. */
+ngx_int_t ngx_http_sluice_respond_send(ngx_http_request_t *r,
+    const ngx_http_sluice_respond_t *respond);
+ngx_int_t ngx_http_sluice_respond_text(ngx_http_request_t *r,
+    ngx_uint_t status, const ngx_str_t *type, ngx_str_t *text);
+/*
+ * application/problem+json, or the location's error_page for the status.
+ * `detail` is plain text of ours: no control characters, quotes are escaped.
+ */
+ngx_int_t ngx_http_sluice_respond_problem(ngx_http_request_t *r,
+    ngx_uint_t status, const ngx_str_t *detail);
+/* A field of the answer, before it is sent */
+ngx_int_t ngx_http_sluice_respond_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+/* The same taken back */
+void ngx_http_sluice_respond_forget(ngx_http_request_t *r, const char *name);
+
+
+/* _status.c, _slots.c */
+
+char *ngx_http_sluice_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sluice_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_sluice_status_zone(ngx_conf_t *cf,
+    ngx_http_sluice_main_conf_t *mcf);
+
+/* The slots: the sum of processes that ended, then NGX_HTTP_SLUICE_SLOTS. */
+ngx_http_sluice_slot_t *ngx_http_sluice_status_slots(ngx_shm_zone_t *shm_zone);
+/* Received, and nothing became of it yet. */
+ngx_atomic_uint_t ngx_http_sluice_status_flight(
+    const ngx_http_sluice_slot_t *slot, ngx_uint_t group);
+
+/* This process' state, with its slot of the zone. */
+ngx_http_sluice_process_t *ngx_http_sluice_status_process(
+    ngx_http_sluice_main_conf_t *mcf);
+void ngx_http_sluice_status_leave(ngx_http_sluice_main_conf_t *mcf);
+
+/*
+ * Counts the request as received, and once what became of it.  That is known
+ * for good when Redis has the job, when a refusal is answered and not left to
+ * an error_page, and at the request's end: until then a job that is stored
+ * after all, or a failure, takes the place of what was noted before.
+ */
+void ngx_http_sluice_status_received(ngx_http_sluice_ctx_t *ctx,
+    ngx_uint_t events);
+void ngx_http_sluice_status_outcome(ngx_http_sluice_ctx_t *ctx,
+    ngx_http_sluice_counter_e outcome);
+void ngx_http_sluice_status_refused(ngx_http_sluice_ctx_t *ctx,
+    ngx_http_sluice_why_e why);
+void ngx_http_sluice_status_settle(ngx_http_sluice_ctx_t *ctx);
+
+
+/* _variables.c */
+
+ngx_int_t ngx_http_sluice_variables_add(ngx_conf_t *cf);
+
+
+#endif

@@ -1,0 +1,290 @@
+/*
+ * sluice_redis URL [name=NAME] [timeout=TIME] [password_file=PATH]
+ */
+
+#include "ngx_http_sluice_link.h"
+
+
+static char *ngx_http_sluice_redis_parameter(ngx_conf_t *cf,
+    ngx_http_sluice_server_t *server, ngx_str_t *value);
+static char *ngx_http_sluice_redis_password(ngx_conf_t *cf,
+    ngx_http_sluice_server_t *server, ngx_str_t *path);
+static char *ngx_http_sluice_redis_address(ngx_conf_t *cf,
+    ngx_http_sluice_server_t *server);
+
+
+char *
+ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_sluice_main_conf_t *mcf = conf;
+
+    char                       *rv;
+    const char                 *error;
+    ngx_str_t                  *value;
+    ngx_uint_t                  i;
+    ngx_http_sluice_server_t   *server, **slot;
+
+    value = cf->args->elts;
+
+    if (mcf->servers.nelts == NGX_HTTP_SLUICE_SERVERS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "more than %d \"sluice_redis\"",
+                           NGX_HTTP_SLUICE_SERVERS);
+        return NGX_CONF_ERROR;
+    }
+
+    server = ngx_pcalloc(cf->pool, sizeof(ngx_http_sluice_server_t));
+    if (server == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_str_set(&server->name, "default");
+    server->timeout = 1000;
+
+    /* the URL may hold a password: it is in no message */
+
+    error = sluice_url_parse(&server->url, (char *) value[1].data,
+                             value[1].len);
+    if (error) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URL of \"sluice_redis\": %s", error);
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        rv = ngx_http_sluice_redis_parameter(cf, server, &value[i]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    slot = mcf->servers.elts;
+
+    for (i = 0; i < mcf->servers.nelts; i++) {
+        if (slot[i]->name.len == server->name.len
+            && ngx_strncmp(slot[i]->name.data, server->name.data,
+                           server->name.len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate \"sluice_redis\" with the name "
+                               "\"%V\"", &server->name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    server->index = mcf->servers.nelts;
+
+    server->client.url = &server->url;
+    server->client.scripts = ngx_http_sluice_batch_scripts;
+    server->client.nscripts = 1;
+    server->client.name = "sluice-nginx";
+    server->client.max_bytes = NGX_HTTP_SLUICE_BYTES;
+    server->client.max_count = NGX_HTTP_SLUICE_COMMANDS;
+
+    slot = ngx_array_push(&mcf->servers);
+    if (slot == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *slot = server;
+
+    return ngx_http_sluice_redis_address(cf, server);
+}
+
+
+static char *
+ngx_http_sluice_redis_parameter(ngx_conf_t *cf,
+    ngx_http_sluice_server_t *server, ngx_str_t *value)
+{
+    int64_t    ms;
+    ngx_str_t  s;
+
+    if (ngx_strncmp(value->data, "name=", 5) == 0) {
+
+        server->name.data = value->data + 5;
+        server->name.len = value->len - 5;
+
+        if (sluice_keys_name_ok((char *) server->name.data, server->name.len))
+        {
+            return NGX_CONF_OK;
+        }
+
+    } else if (ngx_strncmp(value->data, "timeout=", 8) == 0) {
+
+        ms = sluice_duration((char *) value->data + 8, value->len - 8);
+
+        if (ms > 0 && ms <= 3600 * 1000) {
+            server->timeout = ms;
+            return NGX_CONF_OK;
+        }
+
+    } else if (ngx_strncmp(value->data, "password_file=", 14) == 0) {
+
+        s.data = value->data + 14;
+        s.len = value->len - 14;
+
+        return ngx_http_sluice_redis_password(cf, server, &s);
+    }
+
+    /* a password may stand where it does not belong */
+
+    s = ngx_http_sluice_shown(value);
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" of \"sluice_redis\"", &s);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* The first line of the file. */
+
+static char *
+ngx_http_sluice_redis_password(ngx_conf_t *cf,
+    ngx_http_sluice_server_t *server, ngx_str_t *path)
+{
+    size_t       len;
+    u_char       buf[sizeof(server->url.password) + 2];
+    ssize_t      n;
+    ngx_file_t   file;
+
+    if (path->len == 0
+        || ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK)
+    {
+        return "needs a path in \"password_file=\"";
+    }
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = *path;
+    file.log = cf->log;
+    file.fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", path);
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_read_file(&file, buf, sizeof(buf), 0);
+
+    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", path);
+    }
+
+    if (n == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (len = 0; len < (size_t) n; len++) {
+        if (buf[len] == LF || buf[len] == CR || buf[len] == '\0') {
+            break;
+        }
+    }
+
+    if (len == 0 || len >= sizeof(server->url.password)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the first line of \"%V\" is no password: it is %s",
+                           path, len ? "too long" : "empty");
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(server->url.password, sizeof(server->url.password));
+    ngx_memcpy(server->url.password, buf, len);
+    ngx_explicit_memzero(buf, sizeof(buf));
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * A name that cannot be resolved now does not stop the start: the resolver is
+ * asked when connecting, and meanwhile Redis is away.
+ */
+
+static char *
+ngx_http_sluice_redis_address(ngx_conf_t *cf, ngx_http_sluice_server_t *server)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_url_t   u;
+
+    len = ngx_strlen(server->url.path) + ngx_strlen(server->url.host)
+          + sizeof("redis://[]:65535");
+
+    p = ngx_pnalloc(cf->pool, 2 * len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    server->shown.data = p;
+
+    if (server->url.path[0]) {
+        p = ngx_sprintf(p, "unix:%s", server->url.path);
+
+    } else if (ngx_strchr(server->url.host, ':')) {
+        p = ngx_sprintf(p, "[%s]:%d", server->url.host, server->url.port);
+
+    } else {
+        p = ngx_sprintf(p, "%s:%d", server->url.host, server->url.port);
+
+        server->by_name = ngx_inet_addr((u_char *) server->url.host,
+                                        ngx_strlen(server->url.host))
+                          == INADDR_NONE;
+    }
+
+    server->shown.len = p - server->shown.data;
+    *p++ = '\0';
+
+    /* ngx_parse_url() keeps pointers into its text, and changes it */
+
+    u.url.data = p;
+    u.url.len = server->shown.len;
+    ngx_memcpy(p, server->shown.data, u.url.len + 1);
+
+    if (ngx_parse_url(cf->pool, &u) == NGX_OK) {
+        server->addrs = u.addrs;
+        server->naddrs = u.naddrs;
+
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(server->by_name ? NGX_LOG_WARN : NGX_LOG_EMERG, cf, 0,
+                       "\"sluice_redis\" %V: %s", &server->shown,
+                       u.err ? u.err : "no such address");
+
+    return server->by_name ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+void
+ngx_http_sluice_redis_resolvers(ngx_conf_t *cf,
+    ngx_http_sluice_main_conf_t *mcf)
+{
+    ngx_uint_t                  i;
+    ngx_resolver_t             *resolver;
+    ngx_http_sluice_server_t  **server;
+
+    /* http{} has one without servers when it was told of none */
+
+    resolver = mcf->core->resolver;
+
+    if (resolver && resolver->connections.nelts) {
+        return;
+    }
+
+    server = mcf->servers.elts;
+
+    for (i = 0; i < mcf->servers.nelts; i++) {
+        if (server[i]->by_name && server[i]->naddrs == 0) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"sluice_redis\" %V has no address and "
+                               "\"http\" has no \"resolver\": it will stay "
+                               "away until a reload", &server[i]->shown);
+        }
+    }
+}

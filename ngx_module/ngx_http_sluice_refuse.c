@@ -1,0 +1,170 @@
+/*
+ * The ways to say no.  Each counts the request's outcome, logs it for the one
+ * who configures, tells the client as little as it needs, and returns what
+ * ngx_http_finalize_request() takes.
+ */
+
+#include "ngx_http_sluice_module.h"
+
+
+static const char  *ngx_http_sluice_whys[] = {
+    "no signature or key",
+    "malformed signature or key",
+    "signature or key does not match",
+    "the secret is empty",
+    "not verified",
+    "the tenant or the queue is not a name",
+    "malformed body",
+    "method not allowed"
+};
+
+
+/* Bad signature and unknown tenant look the same from outside. */
+
+ngx_int_t
+ngx_http_sluice_refuse(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf, ngx_http_sluice_why_e why)
+{
+    ngx_str_t               value;
+    ngx_uint_t              level;
+
+    static const ngx_str_t  refused = ngx_string(
+                                "the request could not be authenticated");
+    static const ngx_str_t  unknown = ngx_string("there is no such queue");
+
+    /* anyone can ask for a tenant that has no secret: a line a minute */
+
+    level = NGX_LOG_INFO;
+
+    if (why == NGX_HTTP_SLUICE_WHY_SECRET
+        && ngx_time() - ctx->process->told >= 60)
+    {
+        ctx->process->told = ngx_time();
+        level = NGX_LOG_ERR;
+    }
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "sluice refused the request: %s", ngx_http_sluice_whys[why]);
+
+    ngx_http_sluice_status_refused(ctx, why);
+
+    if (conf->verify == NULL
+        || conf->verify->scheme == NGX_HTTP_SLUICE_SCHEME_NONE)
+    {
+        return ngx_http_sluice_respond_problem(r, NGX_HTTP_NOT_FOUND,
+                                               &unknown);
+    }
+
+    if (conf->verify->bearer && conf->verify_status == NGX_HTTP_UNAUTHORIZED) {
+        ngx_str_set(&value, "Bearer");
+
+        if (ngx_http_sluice_respond_header(r, "WWW-Authenticate", &value)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return ngx_http_sluice_respond_problem(r, conf->verify_status, &refused);
+}
+
+
+/* Fails closed: nobody asked for a verdict where one is needed. */
+
+ngx_int_t
+ngx_http_sluice_refuse_unverified(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx)
+{
+    static const ngx_str_t  detail = ngx_string(
+                                "the request was not verified");
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "sluice refused the request: it reached the content of a "
+                  "location with \"sluice_verify\" around the verification");
+
+    ngx_http_sluice_status_refused(ctx, NGX_HTTP_SLUICE_WHY_UNVERIFIED);
+
+    return ngx_http_sluice_respond_problem(r, NGX_HTTP_FORBIDDEN, &detail);
+}
+
+
+/* NGX_DECLINED: the method is right, or the location enqueues nothing. */
+
+ngx_int_t
+ngx_http_sluice_refuse_method(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf)
+{
+    ngx_str_t               value;
+
+    static const ngx_str_t  detail = ngx_string("events are sent by POST");
+
+    if (r->method == NGX_HTTP_POST || conf->enqueue == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_sluice_status_refused(ctx, NGX_HTTP_SLUICE_WHY_METHOD);
+
+    ngx_str_set(&value, "POST");
+
+    if (ngx_http_sluice_respond_header(r, "Allow", &value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sluice_respond_problem(r, NGX_HTTP_NOT_ALLOWED, &detail);
+}
+
+
+ngx_int_t
+ngx_http_sluice_refuse_body(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
+    const ngx_str_t *detail)
+{
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "sluice refused the request: %V", detail);
+
+    ngx_http_sluice_status_refused(ctx, NGX_HTTP_SLUICE_WHY_BODY);
+
+    return ngx_http_sluice_respond_problem(r, NGX_HTTP_BAD_REQUEST, detail);
+}
+
+
+ngx_int_t
+ngx_http_sluice_refuse_large(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
+{
+    static const ngx_str_t  detail = ngx_string("the body is too large");
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "sluice refused the request: %V", &detail);
+
+    ngx_http_sluice_status_refused(ctx, NGX_HTTP_SLUICE_WHY_BODY);
+
+    return ngx_http_sluice_respond_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                           &detail);
+}
+
+
+/* Never a 4xx: a sender gives up on those, and the fault is ours. */
+
+ngx_int_t
+ngx_http_sluice_refuse_unavailable(ngx_http_request_t *r)
+{
+    u_char                 *p;
+    ngx_str_t               value;
+
+    static const ngx_str_t  detail = ngx_string(
+                                "the event could not be stored, try again");
+
+    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    value.data = p;
+    value.len = ngx_sprintf(p, "%d", NGX_HTTP_SLUICE_RETRY_AFTER) - p;
+
+    if (ngx_http_sluice_respond_header(r, "Retry-After", &value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sluice_respond_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                           &detail);
+}

@@ -1,0 +1,333 @@
+/*
+ * Counters in shared memory: a slot for each process, which alone writes it,
+ * so that counting takes no lock.  Slots of processes that ended are added up
+ * in the first one.
+ */
+
+#include <openssl/rand.h>
+#include <signal.h>
+
+#include "ngx_http_sluice_module.h"
+
+
+static ngx_int_t ngx_http_sluice_slots_init(ngx_shm_zone_t *shm_zone,
+    void *data);
+static ngx_http_sluice_slot_t *ngx_http_sluice_slots_take(
+    ngx_shm_zone_t *shm_zone);
+static void ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *total,
+    ngx_http_sluice_slot_t *slot);
+
+
+/* not the module's: a "sluice_limit_zone" could have the name */
+static ngx_uint_t  ngx_http_sluice_slots_tag;
+
+
+ngx_int_t
+ngx_http_sluice_status_zone(ngx_conf_t *cf, ngx_http_sluice_main_conf_t *mcf)
+{
+    size_t            size;
+
+    static ngx_str_t  name = ngx_string("sluice_status");
+
+    /* the slots and what the slab allocator needs for itself */
+
+    size = sizeof(ngx_http_sluice_slot_t) * (NGX_HTTP_SLUICE_SLOTS + 1);
+    size = ngx_align(size, ngx_pagesize) + 16 * ngx_pagesize;
+
+    mcf->status = ngx_shared_memory_add(cf, &name, size,
+                                        &ngx_http_sluice_slots_tag);
+    if (mcf->status == NULL) {
+        return NGX_ERROR;
+    }
+
+    mcf->status->init = ngx_http_sluice_slots_init;
+    mcf->status->data = mcf;
+
+    return NGX_OK;
+}
+
+
+/* The slots are the zone's only allocation: shpool->data. */
+
+static ngx_int_t
+ngx_http_sluice_slots_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_slab_pool_t  *shpool;
+
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (data || shm_zone->shm.exists) {
+        return NGX_OK;
+    }
+
+    shpool->data = ngx_slab_calloc(shpool, sizeof(ngx_http_sluice_slot_t)
+                                           * (NGX_HTTP_SLUICE_SLOTS + 1));
+
+    return shpool->data ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_http_sluice_slot_t *
+ngx_http_sluice_status_slots(ngx_shm_zone_t *shm_zone)
+{
+    return ((ngx_slab_pool_t *) shm_zone->shm.addr)->data;
+}
+
+
+ngx_http_sluice_process_t *
+ngx_http_sluice_status_process(ngx_http_sluice_main_conf_t *mcf)
+{
+    ngx_http_sluice_process_t  *process;
+
+    process = mcf->process;
+
+    if (process->pid == ngx_pid) {
+        return process;
+    }
+
+    process->pid = ngx_pid;
+
+    if (RAND_bytes((u_char *) &process->random, sizeof(uint64_t)) != 1) {
+        process->random = ((uint64_t) ngx_pid << 20) ^ ngx_current_msec;
+    }
+
+    process->random &= UINT64_C(0xffffffffffff);
+    process->slot = ngx_http_sluice_slots_take(mcf->status);
+
+    if (process->slot == NULL) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "more than %d processes: the counters of this one are "
+                      "not in sluice_status", NGX_HTTP_SLUICE_SLOTS);
+
+        process->slot = &process->unshared;
+    }
+
+    return process;
+}
+
+
+/* A free slot; those of processes that died are settled on the way. */
+
+static ngx_http_sluice_slot_t *
+ngx_http_sluice_slots_take(ngx_shm_zone_t *shm_zone)
+{
+    ngx_uint_t               dead, i;
+    ngx_slab_pool_t         *shpool;
+    ngx_http_sluice_slot_t  *slot, *taken;
+
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+    slot = shpool->data;
+    taken = NULL;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    for (i = 1; i <= NGX_HTTP_SLUICE_SLOTS; i++) {
+
+        if (slot[i].pid == (ngx_atomic_t) ngx_pid) {
+
+            /* of one that died with this number, or ours before a reload */
+
+            dead = ngx_process != NGX_PROCESS_SINGLE;
+
+        } else {
+            dead = slot[i].pid && kill((ngx_pid_t) slot[i].pid, 0) == -1
+                   && ngx_errno == ESRCH;
+        }
+
+        if (dead) {
+            ngx_http_sluice_slots_settle(&slot[0], &slot[i]);
+        }
+
+        if (taken == NULL
+            && (slot[i].pid == 0 || slot[i].pid == (ngx_atomic_t) ngx_pid))
+        {
+            taken = &slot[i];
+        }
+    }
+
+    if (taken) {
+        taken->pid = ngx_pid;
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return taken;
+}
+
+
+void
+ngx_http_sluice_status_leave(ngx_http_sluice_main_conf_t *mcf)
+{
+    ngx_slab_pool_t         *shpool;
+    ngx_http_sluice_slot_t  *slot;
+
+    slot = mcf->process->slot;
+    shpool = (ngx_slab_pool_t *) mcf->status->shm.addr;
+
+    if (slot == &mcf->process->unshared) {
+        return;
+    }
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    ngx_http_sluice_slots_settle(shpool->data, slot);
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    /* what is still counted until the process is gone */
+
+    mcf->process->slot = &mcf->process->unshared;
+}
+
+
+/*
+ * What was received and became nothing was aborted with its process.  Under
+ * the lock.  A slot is cleared right after it was added, so a process that is
+ * killed in between counts some requests twice at worst.
+ */
+
+static void
+ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *total,
+    ngx_http_sluice_slot_t *slot)
+{
+    ngx_uint_t  group, i;
+
+    for (group = 0; group < 2; group++) {
+
+        slot->counters[group][NGX_HTTP_SLUICE_ABORTED] +=
+                           ngx_http_sluice_status_flight(slot, group);
+
+        for (i = 0; i < NGX_HTTP_SLUICE_COUNTERS; i++) {
+            total->counters[group][i] += slot->counters[group][i];
+        }
+
+        total->handshakes[group] += slot->handshakes[group];
+    }
+
+    for (i = 0; i < NGX_HTTP_SLUICE_WHYS; i++) {
+        total->refused[i] += slot->refused[i];
+    }
+
+    for (i = 0; i < NGX_HTTP_SLUICE_SERVERS; i++) {
+        if (total->links[i].name == slot->links[i].name
+            || total->links[i].name == 0)
+        {
+            total->links[i].name = slot->links[i].name;
+            total->links[i].connects += slot->links[i].connects;
+            total->links[i].losses += slot->links[i].losses;
+        }
+    }
+
+    ngx_memzero(slot, sizeof(ngx_http_sluice_slot_t));
+}
+
+
+ngx_atomic_uint_t
+ngx_http_sluice_status_flight(const ngx_http_sluice_slot_t *slot,
+    ngx_uint_t group)
+{
+    ngx_uint_t         i;
+    ngx_atomic_uint_t  done, received;
+
+    /* another process may count meanwhile: outcomes first, never below 0 */
+
+    for (done = 0, i = NGX_HTTP_SLUICE_ENQUEUED;
+         i < NGX_HTTP_SLUICE_COUNTERS;
+         i++)
+    {
+        done += slot->counters[group][i];
+    }
+
+    received = slot->counters[group][NGX_HTTP_SLUICE_RECEIVED];
+
+    return received > done ? received - done : 0;
+}
+
+
+void
+ngx_http_sluice_status_received(ngx_http_sluice_ctx_t *ctx, ngx_uint_t events)
+{
+    if (ctx->counted) {
+
+        if (ctx->events || !events) {
+            return;
+        }
+
+        /* the error_page of a location without events makes one of it */
+
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_PASSED);
+        ngx_http_sluice_status_settle(ctx);
+
+        ctx->outcome = NGX_HTTP_SLUICE_RECEIVED;
+        ctx->settled = 0;
+    }
+
+    ctx->counted = 1;
+    ctx->events = events;
+
+    ctx->process->slot->counters[events][NGX_HTTP_SLUICE_RECEIVED]++;
+}
+
+
+void
+ngx_http_sluice_status_outcome(ngx_http_sluice_ctx_t *ctx,
+    ngx_http_sluice_counter_e outcome)
+{
+    if (!ctx->counted || ctx->settled) {
+        return;
+    }
+
+    switch (outcome) {
+
+    case NGX_HTTP_SLUICE_ENQUEUED:
+    case NGX_HTTP_SLUICE_DUPLICATE:
+        ctx->outcome = outcome;
+        ngx_http_sluice_status_settle(ctx);
+        break;
+
+    case NGX_HTTP_SLUICE_FAILED:
+        ctx->outcome = outcome;
+        break;
+
+    default:
+        if (ctx->outcome == NGX_HTTP_SLUICE_RECEIVED) {
+            ctx->outcome = outcome;
+        }
+    }
+}
+
+
+void
+ngx_http_sluice_status_refused(ngx_http_sluice_ctx_t *ctx,
+    ngx_http_sluice_why_e why)
+{
+    if (ctx->outcome == NGX_HTTP_SLUICE_RECEIVED) {
+        ctx->why = why;
+    }
+
+    ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_REFUSED);
+}
+
+
+/* A counter that went down would be a restart for who reads it. */
+
+void
+ngx_http_sluice_status_settle(ngx_http_sluice_ctx_t *ctx)
+{
+    ngx_http_sluice_slot_t  *slot;
+
+    if (!ctx->counted || ctx->settled
+        || ctx->outcome == NGX_HTTP_SLUICE_RECEIVED)
+    {
+        return;
+    }
+
+    ctx->settled = 1;
+
+    slot = ctx->process->slot;
+    slot->counters[ctx->events][ctx->outcome]++;
+
+    if (ctx->outcome == NGX_HTTP_SLUICE_REFUSED) {
+        slot->refused[ctx->why]++;
+    }
+}

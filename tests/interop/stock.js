@@ -1,0 +1,390 @@
+'use strict';
+
+/*
+ * Our scripts and stock BullMQ 6 and 5 on the same queues, both ways.
+ *
+ *   node tests/interop/stock.js
+ */
+
+const path = require('path');
+const { start, modules } = require('../lua/server');
+const { Sluice } = require('../lua/scripts');
+const tap = require('../lua/tap');
+
+const PROMPT = 1000;    /* ms; who is not woken sleeps for 5 s */
+
+let server;
+let redis;
+let open = [];
+
+
+class Place {
+    constructor(major) {
+        this.major = major;
+        this.lib = require(path.join(modules, `bullmq${major}`));
+        this.sluice = new Sluice(redis, major);
+    }
+
+    keep(client) {
+        client.on('error', () => {});
+        open.push(client);
+        return client;
+    }
+
+    async queue(name = 'q') {
+        const queue = this.keep(new this.lib.Queue(name, {
+            connection: server.connection }));
+        await queue.waitUntilReady();
+        await tap.until(() => redis.hget(`bull:${name}:meta`, 'version'),
+            'the meta of the stock queue');
+        return queue;
+    }
+
+    async events(name = 'q') {
+        const events = this.keep(new this.lib.QueueEvents(name, {
+            connection: server.connection, lastEventId: '0' }));
+        await events.waitUntilReady();
+        return events;
+    }
+
+    worker(fn, options = {}, name = 'q') {
+        const worker = this.keep(new this.lib.Worker(name, fn, {
+            connection: server.connection, ...options }));
+        worker.done = [];
+        worker.on('completed', (job) => worker.done.push(job.name));
+        return worker;
+    }
+
+    is(got, expected, name) {
+        return tap.is(got, expected, `v${this.major}: ${name}`);
+    }
+
+    ok(pass, name, detail) {
+        return tap.ok(pass, `v${this.major}: ${name}`, detail);
+    }
+}
+
+/* a stock worker that sleeps on the marker, with nothing in it */
+async function asleep(count = 1) {
+    await tap.until(async () => {
+        const list = await redis.client('LIST');
+        return (list.match(/ flags=\w*b/g) || []).length >= count
+            && !await redis.exists('bull:q:marker');
+    }, 'the stock workers to sleep');
+}
+
+
+async function promptly(p) {
+    await p.queue();
+    const seen = [];
+    for (let i = 0; i < 3; i += 1) {
+        p.worker(async (job) => {
+            seen.push([job.name, Date.now()]);
+            await tap.until(() => seen.length % 3 === 0, 'the others', 3000);
+            return job.data;
+        });
+    }
+    const within = async (act, n, name, after = 0) => {
+        await asleep(3);
+        const begun = Date.now();
+        await act();
+        await tap.until(() => seen.length === n, name, 20000);
+        const took = seen[n - 1][1] - begun - after;
+        p.ok(took < PROMPT, `${name}: at once`, took);
+    };
+    await within(() => p.sluice.add({ name: 'a' }, { name: 'b' },
+        { name: 'c', data: '{"n":1}' }), 3,
+    'three sleeping workers take three jobs of ours');
+    await within(() => p.sluice.add({ name: 'd', priority: 3 },
+        { name: 'e', lifo: true }, { name: 'f', priority: 1 }), 6,
+    'prioritized and lifo ones');
+    await within(() => p.sluice.add({ name: 'g', delay: 400 },
+        { name: 'h', delay: 400 }, { name: 'i', delay: 400 }), 9,
+    'delayed ones when they are due', 400);
+    p.is(seen.map(([name]) => name).slice(6).sort(), ['g', 'h', 'i'],
+        'each of them');
+}
+
+
+/* jobs of ours that come back to the line wake a stock worker */
+async function back(p) {
+    await p.queue();
+    const take = async (n = 1) => {
+        await p.sluice.add(...Array(n).fill({ opts: '{"attempts":5}' }));
+        const { jobs } = await p.sluice.take(n);
+        await redis.del('bull:q:marker');
+        return jobs.map((j) => j.id);
+    };
+    const ways = {
+        'retried at once': async () => {
+            const [id] = await take();
+            return () => p.sluice.retry({ id, reason: 'x' });
+        },
+        'retried later': async () => {
+            const [id] = await take();
+            return () => p.sluice.retry({ id, reason: 'x', delay: 200 });
+        },
+        released: async () => {
+            const [id] = await take();
+            return () => p.sluice.retry({ id, mode: 'release' });
+        },
+        requeued: async () => {
+            const [id] = await take();
+            await p.sluice.finish([{ id, reason: 'x' }]);
+            return () => p.sluice.requeue('failed', [id]);
+        },
+        recovered: async () => {
+            const [id] = await take();
+            await redis.del(`bull:q:${id}:lock`, 'bull:q:stalled-check');
+            await p.sluice.recover(1);
+            await tap.until(async () => !await redis.exists(
+                'bull:q:stalled-check'), 'the interval');
+            return () => p.sluice.recover(600000);
+        },
+        'left by a take of ours': async () => {
+            await take(1);
+            return async () => {
+                const all = redis.multi();
+                const sluice = new Sluice(all, p.major);
+                sluice.add({}, {});
+                all.del('bull:q:marker');
+                sluice.call('take', [sluice.base],
+                    [p.major, ...Sluice.takeArguments(1, 'tok')]);
+                await all.exec();
+            };
+        },
+    };
+    for (const [name, prepare] of Object.entries(ways)) {
+        await redis.flushall();
+        const act = await prepare();
+        const worker = p.worker(async () => 1, { skipStalledCheck: true });
+        await asleep();
+        const begun = Date.now();
+        await act();
+        await tap.until(() => worker.done.length === 1, name, 20000);
+        p.ok(Date.now() - begun < PROMPT, `${name}: a stock worker has it`,
+            Date.now() - begun);
+        await worker.close();
+    }
+}
+
+
+async function taken(p) {
+    const queue = await p.queue();
+    const events = await p.events();
+    const seen = [];
+    for (const e of ['added', 'waiting', 'active', 'completed', 'failed',
+        'delayed', 'retries-exhausted', 'drained', 'stalled', 'duplicated'])
+    {
+        events.on(e, (a) => seen.push(a && a.jobId ? `${e} ${a.jobId}` : e));
+    }
+    const job = await queue.add('n', { text: 'hä\u20ac' }, { attempts: 1 });
+    const reply = await p.sluice.take(5, 'tok', { worker: 'sluiced' });
+    const got = reply.jobs[0];
+    p.is([reply.status, got.id, got.name, got.data, JSON.parse(got.opts)
+        .attempts], ['idle', '1', 'n', '{"text":"hä\u20ac"}', 1],
+    'a stock job is taken');
+    p.is(await queue.getJobState('1'), 'active', 'stock sees it active');
+    p.is((await queue.getJob('1')).processedBy, 'sluiced', 'and by whom');
+    p.is(await queue.remove('1'), 0, 'and cannot remove it');
+    const result = job.waitUntilFinished(events, 10000);
+    await p.sluice.finish([{ id: '1', value: '{"wamid":"w1"}' }], 1);
+    p.is(await result, { wamid: 'w1' }, 'waitUntilFinished resolves');
+    await tap.until(() => seen.includes('drained'), 'the event drained');
+    p.is(seen.splice(0), ['added 1', 'waiting 1', 'active 1', 'completed 1',
+        'drained'], 'QueueEvents sees each step');
+    const done = await queue.getJob('1');
+    p.is([done.returnvalue, done.attemptsMade, done.attemptsStarted,
+        typeof done.finishedOn], [{ wamid: 'w1' }, 1, 1, 'number'],
+    'the job as stock reads it');
+
+    const bad = await queue.add('n', {}, { attempts: 2, backoff: 50 });
+    await p.sluice.take();
+    await p.sluice.retry({ id: bad.id, delay: 30, reason: 'first',
+        stacktrace: '["Error: first"]' });
+    p.is(await queue.getJobCounts('delayed', 'active', 'completed'),
+        { delayed: 1, active: 0, completed: 1 }, 'the counts');
+    await tap.until(async () => (await p.sluice.take()).jobs[0], 'the retry');
+    const rejected = bad.waitUntilFinished(events, 10000).then(() => 'resolved',
+        (e) => e.message);
+    await p.sluice.finish([{ id: bad.id, reason: 'code 131056',
+        stacktrace: '["Error: second"]' }]);
+    p.is(await rejected, 'code 131056', 'waitUntilFinished rejects');
+    await tap.until(() => seen.includes('drained'), 'the event drained');
+    p.is(seen.splice(0), ['added 2', 'waiting 2', 'active 2', 'delayed 2',
+        'waiting 2', 'active 2', 'failed 2', 'retries-exhausted 2', 'drained'],
+    'QueueEvents sees each step of a failure');
+    const failed = (await queue.getFailed())[0];
+    p.is([failed.failedReason, failed.stacktrace, failed.attemptsMade],
+        ['code 131056', ['Error: first', 'Error: second'], 2],
+        'the failed job as stock reads it');
+
+    await failed.retry();
+    p.is(await queue.getJobState('2'), 'waiting', 'stock retries it');
+    const again = p.worker(async () => { throw new Error('stock'); });
+    await tap.until(async () => await queue.getFailedCount() === 1,
+        'the stock failure');
+    await again.close();
+    p.is(await p.sluice.requeue('failed', ['2'], 1), [1], 'we requeue');
+    const fresh = (await p.sluice.take()).jobs[0];
+    p.is([fresh.id, fresh.atm, fresh.ats], ['2', '', '1'],
+        'its attempts are forgotten');
+
+    await queue.add('n', {}, { deduplication: { id: 'D' } });
+    const owner = (await p.sluice.take()).jobs[0];
+    p.is(owner.deid, 'D', 'a deduplicated job is taken');
+    await p.sluice.finish([{ id: owner.id }]);
+    const next = await queue.add('n', {}, { deduplication: { id: 'D' } });
+    p.ok(next.id !== owner.id, 'and its key is free afterwards', next.id);
+    await redis.set('bull:q:de:D', next.id, 'PX', 60000);
+    await p.sluice.take();
+    await p.sluice.finish([{ id: next.id }]);
+    p.is(await redis.get('bull:q:de:D'), next.id, 'unless it has a time');
+}
+
+
+async function stalled(p) {
+    const queue = await p.queue();
+    await p.sluice.add({ name: 'ours' });
+    await p.sluice.take(1, 'dead', { lock: 50 });
+    await tap.until(async () => !await redis.exists('bull:q:1:lock'),
+        'our lock');
+    const worker = p.worker(async () => 'saved', { stalledInterval: 100 });
+    await tap.until(() => worker.done.length === 1,
+        'a stock worker to recover our job');
+    p.is((await queue.getJob('1')).stalledCounter, 1,
+        'stock recovers a job of ours');
+
+    await worker.close();
+
+    const checker = p.worker(null, { autorun: false, stalledInterval: 100 });
+    await checker.startStalledCheckTimer();
+    await p.sluice.add({ name: 'held' });
+    await p.sluice.take(1, 'alive', { lock: 150 });
+    let checks = 0;
+    checker.on('stalled', () => { checks += 1; });
+    const last = () => redis.get('bull:q:stalled-check');
+    let was = null;
+    let turns = 0;
+    await tap.until(async () => {
+        await p.sluice.extend(150, ['2', 'alive']);
+        const now = await last();
+        turns += now && now !== was ? 1 : 0;
+        was = now || was;
+        return turns > 5;
+    }, 'some stalled checks');
+    p.is([checks, await queue.getJobState('2')], [0, 'active'],
+        'a renewed one is left alone');
+    await checker.close();
+
+    await redis.flushall();
+    await queue.add('theirs', {});
+    const dead = p.worker(null, { autorun: false, lockDuration: 50 });
+    await dead.getNextJob('tok');
+    await redis.del('bull:q:stalled-check');
+    const moved = await tap.until(async () => {
+        const ids = await p.sluice.recover(20, 0);
+        return ids.length && ids;
+    }, 'the recovery');
+    p.is(moved, ['1'], 'we recover a job of stock');
+    p.is((await p.sluice.take()).jobs[0].defa,
+        'job stalled more than allowable limit', 'and see that it is over');
+    await p.sluice.retry({ id: '1', mode: 'release' });
+    const end = p.worker(async () => 'never');
+    await tap.until(async () => await queue.getFailedCount() === 1,
+        'the stock failure');
+    p.is((await queue.getFailed())[0].failedReason,
+        'job stalled more than allowable limit', 'as does stock');
+    await end.close();
+}
+
+
+async function unbuilt(p) {
+    const queue = await p.queue();
+    await queue.upsertJobScheduler('s1', { every: 200 }, { name: 'tick' });
+    await p.sluice.add({ name: 'behind' });
+    const refusal = await tap.until(async () => {
+        const reply = await p.sluice.take(5);
+        for (const { id } of reply.jobs) {
+            await p.sluice.retry({ id, mode: 'release' });
+        }
+        return reply.status === 'refused' && reply;
+    }, 'the scheduler\'s job');
+    const [id] = refusal.value.split(' ');
+    p.ok(/^repeat:s1:\d+ is an iteration of a job scheduler$/
+        .test(refusal.value), 'a scheduler\'s job is refused', refusal);
+    p.is((await p.sluice.finish([{ id }])).codes, [-12], 'not finished');
+    p.is(await p.sluice.retry({ id }), [-12], 'not retried');
+    const worker = p.worker(async () => 1);
+    await tap.until(() => worker.done.filter((n) => n === 'tick').length > 2,
+        'three iterations');
+    p.ok(worker.done.includes('behind'), 'the scheduler goes on');
+    await worker.close();
+
+    await redis.flushall();
+    const flow = p.keep(new p.lib.FlowProducer({
+        connection: server.connection }));
+    await flow.add({ name: 'parent', queueName: 'q', data: {},
+        children: [1, 2].map((c) => ({ name: `child${c}`, queueName: 'kids',
+            data: { c } })) });
+    const kids = new Sluice(redis, p.major, 'bull:kids:');
+    const child = await kids.take(5);
+    p.ok(child.status === 'refused' && !child.jobs.length
+        && /is a child of a flow$/.test(child.value), 'a child is refused',
+    child);
+    const [kid] = child.value.split(' ');
+    p.is([(await kids.finish([{ id: kid }])).codes[0],
+        (await kids.retry({ id: kid }))[0]], [-12, -12], 'nor finished');
+    p.is((await p.sluice.take(5)).status, 'idle', 'its parent waits');
+    const order = [];
+    const nurse = p.worker(async (job) => { order.push(job.name); return job
+        .data.c * 10; }, {}, 'kids');
+    const parent = p.worker(async (job) => Object.values(await job
+        .getChildrenValues()).sort());
+    await tap.until(() => parent.done.length === 1, 'the parent');
+    p.is(order, ['child1', 'child2'], 'the children keep their order');
+    p.is((await (await p.queue()).getCompleted())[0].returnvalue, [10, 20],
+        'the flow ends as it should');
+    await nurse.close();
+}
+
+
+async function paused(p) {
+    const queue = await p.queue();
+    await queue.add('a', {});
+    await p.sluice.add({ name: 'b' });
+    await queue.pause();
+    await p.sluice.add({ name: 'c' }, { name: 'p', priority: 1 });
+    await queue.add('d', {});
+    await p.sluice.add({ name: 'e' });
+    p.is((await p.sluice.take(9)).status, 'paused', 'we take nothing');
+    const counts = await queue.getJobCounts('wait', 'paused', 'prioritized');
+    p.is(Object.values(counts).reduce((x, y) => x + y, 0), 6,
+        'stock counts them all');
+    const worker = p.worker(async () => 1);
+    await queue.resume();
+    await tap.until(() => worker.done.length === 6, 'all six', 20000);
+    p.is(worker.done, ['a', 'b', 'c', 'd', 'e', 'p'],
+        'pause and resume lose nothing, nor the order');
+    p.is(await redis.exists('bull:q:paused'), 0, 'and leave nothing');
+}
+
+
+tap.run(async () => {
+    server = await start('stock');
+    redis = server.redis;
+    try {
+        for (const major of [6, 5]) {
+            for (const part of [promptly, back, taken, stalled, unbuilt,
+                paused])
+            {
+                await redis.flushall();
+                await part(new Place(major));
+                await Promise.all(open.map((c) => c.close(true)));
+                open = [];
+            }
+        }
+    } finally {
+        await server.stop();
+    }
+});

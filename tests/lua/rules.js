@@ -1,0 +1,588 @@
+'use strict';
+
+/*
+ * What the recordings do not show: batches, refusals, bad arguments, keys of a
+ * wrong type, the rules of keeping, pausing and limiting.
+ */
+
+const { start } = require('./server');
+const { Sluice } = require('./scripts');
+const { dump } = require('./keyspace');
+const tap = require('./tap');
+
+const K = 'bull:q:';
+const ids = (reply) => reply.jobs.map((j) => j.id);
+
+async function error(promise) {
+    try {
+        return `no error: ${JSON.stringify(await promise)}`;
+    } catch (e) {
+        return e.message;
+    }
+}
+
+/* The stock events but for their clock: "waiting 1 prev delayed" */
+async function events(redis, from = 0) {
+    const all = await redis.xrange(`${K}events`, '-', '+');
+    return all.slice(from).map(([, f]) => f.filter((x, i) => i % 2).join(' '));
+}
+
+
+async function argumentsChecked(s) {
+    const job = ['', 'n', '{}', '{}', 0, 0, 0, ''];
+    const with_ = (i, v) => job.map((x, j) => (j === i ? v : x));
+    const take = [6, 1, 'tok', 1000, '', '', ''];
+    const but = (list, i, v) => list.map((x, j) => (j === i ? v : x));
+    const finish = [...take, '-1:0', '-1:0', 1, 'a', 'tok', 'completed',
+        'null', '', '', '', '', 0];
+    const retry = [6, 1, 'a', 'tok', 'retry', 0, '', '', 0];
+    const table = [
+        ['add', 1, [4, ...job], /major must be 5 or 6/],
+        ['add', 1, [6], /8 arguments a job/],
+        ['add', 1, [6, ...job, 'x'], /8 arguments a job/],
+        ['add', 1, [6, ...Array(1001).fill(job).flat()], /1 to 1000 jobs/],
+        ['add', 1, [6, ...with_(0, '7')], /ARGV\[2\] id must not be a number/],
+        ['add', 1, [6, ...with_(0, '0:7')], /id must not be a number/],
+        ['add', 1, [6, ...with_(2, '')], /data must be JSON/],
+        ['add', 1, [6, ...with_(3, 'null')], /opts must be a JSON object/],
+        ['add', 1, [6, ...with_(3, '')], /opts must be a JSON object/],
+        ['add', 1, [6, ...with_(4, '-1')], /delay must be a whole number/],
+        ['add', 1, [6, ...with_(4, '1.5')], /delay must be a whole number/],
+        ['add', 1, [6, ...with_(4, '0x10')], /delay must be a whole number/],
+        ['add', 1, [6, ...with_(4, '2199023255550')], /delay is too large/],
+        ['add', 1, [6, ...with_(5, '2097152')], /priority is too large/],
+        ['add', 1, [6, ...with_(5, 'high')], /priority must be a whole/],
+        ['add', 1, [6, ...with_(6, '2')], /lifo must be 0 or 1/],
+        ['add', 1, [6, ...with_(7, 'now')], /timestamp must be a whole/],
+        ['add', 1, [6, ...job, ...with_(4, 'x')], /ARGV\[14\] delay/],
+        ['take', 1, but(take, 0, 7), /major/],
+        ['take', 1, but(take, 1, 0), /count must be at least 1/],
+        ['take', 1, but(take, 1, 1001), /count is too large/],
+        ['take', 1, but(take, 2, ''), /token must not be empty/],
+        ['take', 1, but(take, 2, '0'), /token must not be empty or 0/],
+        ['take', 1, but(take, 3, 0), /lock must be at least 1/],
+        ['take', 1, but(take, 5, 3), /duration must be a whole number/],
+        ['take', 1, but(take, 6, 3), /max must be a whole number/],
+        ['take', 1, take.slice(1), /major|7 arguments/],
+        ['take', 1, [...take, ''], /7 arguments/],
+        ['finish', 3, but(finish, 12, 'done'), /outcome must be completed/],
+        ['finish', 3, but(finish, 13, ''), /value must be JSON/],
+        ['finish', 3, but(finish, 10, ''), /id and token must not be empty/],
+        ['finish', 3, but(finish, 11, ''), /id and token must not be empty/],
+        ['finish', 3, but(finish, 15, 'all'), /keep must be "count:age"/],
+        ['finish', 3, but(finish, 15, '-2:0'), /keep must be "count:age"/],
+        ['finish', 3, but(finish, 7, '1'), /ARGV\[8\] keep must be/],
+        ['finish', 3, but(finish, 16, 'open x'), /claim must be a result/],
+        ['finish', 3, but(finish, 16, 'sent'), /ttl must be a whole number/],
+        ['finish', 3, but(finish, 9, 2), /9 arguments a job/],
+        ['finish', 3, but(finish, 18, 1), /too many or too few/],
+        ['finish', 3, [...finish, 'x'], /too many or too few/],
+        ['finish', 3, but(finish, 2, ''), /token must not be empty or 0/],
+        ['retry', 2, but(retry, 4, 'again'), /mode must be retry, delay/],
+        ['retry', 2, but(retry, 5, -1), /delay must be a whole number/],
+        ['retry', 2, but(but(retry, 4, 'release'), 5, 1), /delay must be 0/],
+        ['retry', 2, but(retry, 8, 1), /too many or too few/],
+        ['retry', 2, but(retry, 1, 2), /7 arguments a job/],
+        ['extend', 1, [0, 'a', 'tok'], /lock must be at least 1/],
+        ['extend', 1, [10], /2 arguments a job/],
+        ['extend', 1, [10, 'a'], /2 arguments a job/],
+        ['recover', 1, [6, 0, 1], /interval must be at least 1/],
+        ['recover', 1, [6, 10, -1], /stalls allowed must be a whole/],
+        ['recover', 1, [6, 10], /3 arguments/],
+        ['requeue', 1, [6, 'active', 0, 'a'], /set must be failed or comp/],
+        ['requeue', 1, [6, 'failed', 2, 'a'], /reset attempts is too large/],
+        ['requeue', 1, [6, 'failed', 0], /1 to 1000 ids/],
+        ['admit', 2, ['', 10, 0, 0, 0], /token must not be empty/],
+        ['admit', 2, ['a b', 10, 0, 0, 0], /or hold a space/],
+        ['admit', 2, ['a', 0, 0, 0, 0], /ttl must be at least 1/],
+        ['admit', 2, ['a', 10, -5, 0, 0], /interval must be a whole/],
+        ['admit', 2, ['a', 10, 0, 0], /2 keys and 5 arguments/],
+        ['admit', 1, ['a', 10, 0, 0, 0], /2 keys and 5 arguments/],
+    ];
+    await s.redis.flushall();
+    for (const [script, nkeys, argv, expected] of table) {
+        const keys = [K, `${K}records`, `${K}claim:`].slice(0, nkeys);
+        const got = await error(s.call(script, keys, argv));
+        tap.ok(expected.test(got), `${script}: ${expected.source}`, got);
+    }
+    tap.ok(/interval needs the key of a pace/.test(await error(s.admit(
+        { claim: 'c', interval: 5 }))), 'admit: a pace without a key');
+    tap.ok(/KEYS\[1\]/.test(await error(s.call('take', ['bull:q'], take))),
+        'a base without its colon');
+    tap.is(await s.redis.dbsize(), 0, 'and nothing was written');
+}
+
+
+/* a key of a wrong type must never leave half a job */
+async function wrongTypes(s) {
+    const { redis } = s;
+    const wrong = async (key, act, name) => {
+        await redis.flushall();
+        await s.add({ id: 'e-1' }, { id: 'e-2', priority: 3 },
+            { id: 'e-3', delay: 60000 }, { id: 'e-4' }, { id: 'e-5' });
+        await s.take(1);
+        await s.finish([{ id: 'e-1' }]);
+        await s.take(1);
+        await redis.del(K + key);
+        await redis.set(K + key, 'wrong');
+        const before = await dump(redis);
+        const got = await error(act());
+        const after = await dump(redis);
+        const states = (d) => JSON.stringify(Object.fromEntries(
+            Object.entries(d).filter(([k, e]) => !/:(id|pc|marker|events|meta)$/
+                .test(k) && !/lock$/.test(k) && e.type !== 'string')));
+        tap.ok(/WRONGTYPE|not an integer/.test(got)
+            && states(before) === states(after),
+        `${name} with a wrong ${key}`, [got, states(before), states(after)]);
+    };
+    const adds = () => s.add({ id: 'e-9' }, { id: 'e-8', priority: 2 },
+        { id: 'e-7', delay: 5 });
+    for (const key of ['id', 'meta', 'wait', 'events', 'prioritized', 'pc',
+        'delayed', 'marker']) {
+        await wrong(key, adds, 'add');
+    }
+    for (const key of ['wait', 'events', 'delayed', 'marker', 'active']) {
+        await wrong(key, () => s.take(5), 'take');
+    }
+    for (const key of ['active', 'events', 'completed', 'stalled']) {
+        await wrong(key, () => s.finish([{ id: 'e-4' }]), 'finish');
+    }
+    for (const key of ['active', 'events', 'delayed', 'stalled', 'wait', 'prioritized', 'pc']) {
+        await wrong(key, () => s.retry({ id: 'e-4', delay: 50 }), 'retry');
+    }
+    for (const key of ['wait', 'prioritized', 'pc', 'events', 'completed']) {
+        await wrong(key, () => s.requeue('completed', ['e-1']), 'requeue');
+    }
+    for (const key of ['wait', 'active', 'stalled', 'events']) {
+        await wrong(key, () => s.recover(100), 'recover');
+    }
+    await redis.flushall();
+    await s.add({ id: 'e-1' }, { id: 'e-2' });
+    await redis.del(`${K}e-1`);
+    await redis.set(`${K}e-1`, 'x');
+    const reply = await s.take(5);
+    tap.is([reply.status, reply.value], ['refused', 'e-1 is not a hash'],
+        'a job that is not a hash is refused');
+    tap.is((await s.finish([{ id: 'e-1' }])).codes, [-1], 'and not finished');
+}
+
+
+async function batches(s) {
+    const { redis } = s;
+    await redis.flushall();
+    tap.is(await s.add({ id: 'e-1' }, {}, { id: 'e-1' }, { id: 'e-2', lifo: 1 },
+        {}), [1, '2', 0, 1, '5'], 'results in the order of the jobs');
+    tap.is(await redis.get(`${K}id`), '5', 'the counter counts every attempt');
+    tap.is(await redis.lrange(`${K}wait`, 0, -1), ['5', '2', 'e-1', 'e-2'],
+        'the line');
+    tap.is(await events(redis), ['added e-1 n', 'waiting e-1', 'added 2 n',
+        'waiting 2', 'duplicated e-1', 'added e-2 n', 'waiting e-2',
+        'added 5 n', 'waiting 5'], 'the events');
+    tap.is(ids(await s.take(3)), ['e-2', 'e-1', '2'], 'a batch, tail first');
+    tap.is(await redis.lrange(`${K}active`, 0, -1), ['2', 'e-1', 'e-2'],
+        'the newest at the head');
+    const rest = await s.take(3);
+    tap.is([rest.status, ...ids(rest)], ['idle', '5'], 'what there is');
+    tap.is(Object.values(rest.jobs[0]).slice(7), ['', '1', '', '', '', '', ''],
+        'absent fields are empty');
+
+    await redis.flushall();
+    const many = Array.from({ length: 1000 }, (_, i) => ({ id: `e-${i}`,
+        priority: i % 3 }));
+    await s.add(...many);
+    const taken = [...ids(await s.take(1000))];
+    const expected = [0, 1, 2].flatMap((p) => many.filter(
+        (j) => j.priority === p).map((j) => j.id));
+    tap.is(taken, expected, '1000 at once, by priority, then by age');
+    tap.is(await redis.exists(`${K}pc`, `${K}wait`, `${K}prioritized`), 1,
+        'pc stays until prioritized is found empty');
+    tap.is((await s.take(1)).status, 'idle', 'now it is');
+    tap.is(await redis.exists(`${K}pc`), 0, 'and pc is gone');
+    const { codes } = await s.finish(taken.map((id) => ({ id })));
+    tap.ok(codes.length === 1000 && codes.every((c) => c === 0),
+        '1000 finished at once');
+    tap.is([await redis.llen(`${K}active`), await redis.zcard(`${K}completed`)],
+        [0, 1000], 'none is active');
+    tap.is((await s.requeue('completed', taken)).filter((c) => c === 1).length,
+        1000, '1000 requeued at once');
+
+    await redis.flushall();
+    await s.add({ id: 'e-1' }, { id: 'e-2' }, { id: 'e-3' }, { id: 'e-4' });
+    await s.take(4);
+    tap.is((await s.finish([{ id: 'e-1' }, { id: 'e-9' }, { id: 'e-1' },
+        { id: 'e-2', token: 'bad' }, { id: 'e-3', reason: 'no' }])).codes,
+    [0, -1, -3, -6, 0], 'one code a job');
+    await s.retry({ id: 'e-4', mode: 'release' },
+        { id: 'e-2', mode: 'release' });
+    tap.is(ids(await s.take(2)), ['e-4', 'e-2'],
+        'of several released the first given is next');
+
+    await redis.flushall();
+    await s.add({ id: 'e-1', priority: 5 }, { id: 'e-2', priority: 5 },
+        { id: 'e-3' });
+    await s.take(2);
+    await s.retry({ id: 'e-1', mode: 'release' }, { id: 'e-3' });
+    tap.is(ids(await s.take(3)), ['e-3', 'e-1', 'e-2'],
+        'a released one is the first of its priority');
+    const last = await events(redis, 8);
+    tap.is(last.slice(0, 2), ['waiting e-1 active', 'waiting e-3 active'],
+        'and announced');
+}
+
+
+/* where a job comes back to says its own options */
+async function returns(s) {
+    const { redis } = s;
+    const lifo = '{"attempts":3,"lifo":true}';
+    const jobs = [{ id: 'a' }, { id: 'l', opts: lifo }, { id: 'p', priority: 4 },
+        { id: 'b' }, { id: 'x', opts: '{"note":"lifo"}' }];
+    const behind = { id: 'o', priority: 4 };
+    const order = ['l', 'w', 'a', 'b', 'x', 'o', 'p'];
+    const all = ['a', 'l', 'p', 'b', 'x'];
+
+    await redis.flushall();
+    await s.add(...jobs);
+    await s.take(5);
+    await s.add({ id: 'w' }, behind);
+    await s.retry(...all.map((id) => ({ id })));
+    tap.is(ids(await s.take(9)), order, 'retried: by lifo and priority');
+
+    for (const set of ['completed', 'failed']) {
+        await redis.flushall();
+        await s.add(...jobs);
+        await s.take(5);
+        await s.finish(all.map((id) => (set === 'failed'
+            ? { id, reason: 'x' } : { id })));
+        await s.add({ id: 'w' }, behind);
+        tap.is(await s.requeue(set, [...all, 'a', 'none']),
+            [1, 1, 1, 1, 1, -3, -1], `${set}: requeued once each`);
+        tap.is(ids(await s.take(9)), order, 'by lifo and priority');
+    }
+}
+
+
+async function delays(s) {
+    const { redis } = s;
+    await redis.flushall();
+    const [sec] = await redis.time();
+    const past = (sec - 100) * 1000;
+    await s.add({ id: 'e-1', delay: 5000, timestamp: past, priority: 2 },
+        { id: 'e-2', delay: 5000, timestamp: past },
+        { id: 'e-3', delay: 4000, timestamp: past },
+        { id: 'e-4', delay: 900000, timestamp: past });
+    await redis.zadd(`${K}delayed`, past * 4096, 'ghost');
+    const reply = await s.take(10);
+    tap.is([reply.status, ...ids(reply)], ['delayed', 'e-3', 'e-2', 'e-1'],
+        'what is due is promoted, the list before priorities');
+    tap.is(reply.value, past + 900000, 'and the next moment is told');
+    tap.is(await redis.exists(`${K}ghost`), 0,
+        'an id without a hash is not made one');
+    tap.is(reply.jobs.map((j) => j.delay), ['0', '0', '0'], 'delay is over');
+    await redis.flushall();
+    const n = 2500;
+    for (let i = 0; i < n; i += 500) {
+        await s.add(...Array.from({ length: 500 }, (_, j) => ({
+            id: `e-${i + j}`, delay: 1, timestamp: past })));
+    }
+    const taken = [];
+    for (let got = ['']; got.length;) {
+        got = ids(await s.take(700));
+        taken.push(...got);
+    }
+    tap.is(taken, Array.from({ length: n }, (_, i) => `e-${i}`),
+        'jobs of one millisecond keep their order');
+}
+
+
+async function leftovers(s) {
+    const { redis } = s;
+    await redis.flushall();
+    await s.add({ id: 'e-1' });
+    await redis.rpush(`${K}wait`, '0:1795205768256', 'gone', '0:0');
+    await redis.zadd(`${K}prioritized`, 1, 'lost');
+    const reply = await s.take(5);
+    tap.is([reply.status, ...ids(reply)], ['idle', 'e-1'],
+        'old markers and ids without a hash are dropped');
+    tap.is(await redis.exists(`${K}wait`, `${K}prioritized`, `${K}gone`), 0,
+        'for good');
+    await redis.hset(`${K}stub`, 'delay', 0);
+    await redis.lpush(`${K}wait`, 'stub');
+    tap.is(Object.values((await s.take(1)).jobs[0]).slice(0, 4),
+        ['stub', '', '', ''], 'a hash without name and data is given out');
+    await redis.sadd(`${K}stalled`, 'nothing');
+    await redis.lpush(`${K}active`, 'nothing');
+    await s.recover();
+    tap.is([await redis.exists(`${K}nothing`),
+        await redis.lpos(`${K}active`, 'nothing')], [0, null],
+    'a stalled id without a hash is dropped');
+}
+
+
+async function refusals(s) {
+    const { redis } = s;
+    const kinds = {
+        'is an iteration of a job scheduler': (k) => redis.hset(k, 'rjk', 's'),
+        'is a child of a flow': (k) => redis.hset(k, 'parentKey', 'bull:p:1'),
+        'has unfinished children': (k) => redis.sadd(`${k}:dependencies`, 'x'),
+        'has deduplication with keepLastIfActive': (k) => redis.hset(k, 'deid',
+            'D', 'opts', '{ "de": {"id": "D", "keepLastIfActive" : true}}'),
+    };
+    await redis.flushall();
+    await redis.hset(`${K}x\0y`, 'name', 'n', 'data', '{}', 'opts', '{}');
+    await redis.lpush(`${K}wait`, 'x\0y');
+    tap.is((await s.take(5)).value, 'x?y has a zero byte in its id',
+        'an id that is no C string is refused');
+    tap.is(await redis.llen(`${K}wait`), 1, 'and left');
+
+    for (const [reason, mark] of Object.entries(kinds)) {
+        for (const priority of [0, 4]) {
+            await redis.flushall();
+            await s.add({ id: 'a' }, { id: 'b' }, { id: 'x', priority },
+                { id: 'c', priority }, { id: 'd', priority: 9 });
+            await mark(`${K}x`);
+            const before = await dump(redis);
+            const first = await s.take(5);
+            tap.is([first.status, first.value, ...ids(first)],
+                ['refused', `x ${reason}`, 'a', 'b'],
+                `${reason}: taken up to it`);
+            await redis.del(`${K}marker`);
+            const held = await dump(redis);
+            const second = await s.take(5);
+            tap.is([second.status, ...ids(second)], ['refused'], 'and no more');
+            tap.is(await redis.zscore(`${K}marker`, '0'), '0',
+                'whoever can do it is woken');
+            const after = await dump(redis);
+            const line = `${K}${priority ? 'prioritized' : 'wait'}`;
+            tap.is([after[line], after[`${K}x`], after[`${K}d`]],
+                [held[line], before[`${K}x`], before[`${K}d`]],
+                'nothing of it was changed');
+            tap.is(await redis.exists(`${K}x:lock`), 0, 'nor locked');
+
+            /* as a stock worker would have taken it */
+            await redis.set(`${K}x:lock`, 'tok');
+            await redis.lpush(`${K}active`, 'x');
+            const taken = await dump(redis);
+            const code = /children/.test(reason) ? -4 : -12;
+            tap.is((await s.finish([{ id: 'x' }])).codes, [code],
+                'finish refuses');
+            tap.is(await s.retry({ id: 'x' }, { id: 'x', mode: 'delay' },
+                { id: 'x', mode: 'release' }), [-12, -12, -12],
+            'retry refuses');
+            await redis.zadd(`${K}failed`, 1, 'x');
+            tap.is(await s.requeue('failed', ['x']), [-12], 'requeue refuses');
+            await redis.zrem(`${K}failed`, 'x');
+            const still = await dump(redis);
+            tap.is([still[`${K}x`], still[`${K}active`], still[`${K}x:lock`]
+                .value], [taken[`${K}x`], taken[`${K}active`], 'tok'],
+            'nothing of it was changed');
+        }
+    }
+    await redis.flushall();
+    await s.add({ id: 'x' });
+    await redis.hset(`${K}x`, 'deid', 'D');
+    await s.take();
+    await redis.hset(`${K}dn:D`, 'name', 'next');
+    tap.is((await s.finish([{ id: 'x' }])).codes, [-12],
+        'a deduplicated job waits for this one: finish refuses');
+    await redis.del(`${K}dn:D`);
+    await redis.zadd(`${K}x:unsuccessful`, 1, 'c');
+    tap.is((await s.finish([{ id: 'x' }])).codes, [-9], 'failed children');
+    await redis.hset(`${K}x`, 'opts', 'not {keepLastIfActive');
+    tap.is((await s.finish([{ id: 'x' }])).codes, [-12],
+        'options that cannot be read are no permission');
+}
+
+
+async function keeping(s) {
+    const { redis } = s;
+    const run = async (n, job, options) => {
+        await redis.flushall();
+        await s.add(...Array.from({ length: n }, (_, i) => ({ id: `e-${i}` })));
+        await s.take(n);
+        for (let i = 0; i < n; i += 1) {
+            await redis.rpush(`${K}e-${i}:logs`, 'l');
+        }
+        await s.finish(Array.from({ length: n }, (_, i) => ({ id: `e-${i}`,
+            ...job })), 0, 'tok', options);
+    };
+    const left = async (set = 'completed') => (await redis.zrange(K + set, 0,
+        -1));
+    await run(5, {}, { keepCompleted: '2:0' });
+    tap.is(await left(), ['e-3', 'e-4'], 'the worker\'s count');
+    tap.is((await redis.keys(`${K}e-*`)).sort(), [`${K}e-3`, `${K}e-3:logs`,
+        `${K}e-4`, `${K}e-4:logs`], 'hashes and logs go too');
+    await run(5, { keep: '3:0' }, { keepCompleted: '2:0' });
+    tap.is((await left()).length, 3, 'the job\'s own comes first');
+    await run(3, {}, { keepCompleted: '0:0' });
+    tap.is([await left(), await redis.keys(`${K}e-*`)], [[], []],
+        'a count of 0 keeps none');
+    tap.is((await events(redis)).filter((e) => /^completed/.test(e)).length, 3,
+        'but announces them');
+    await run(400, {}, { keepCompleted: '0:0' });
+    tap.is(await redis.keys(`${K}e-*`), [], 'many at once, too');
+    await run(3, { reason: 'x' }, { keepFailed: '1:0', keepCompleted: '0:0' });
+    tap.is(await left('failed'), ['e-2'], 'failed ones by their own rule');
+    await run(5, {}, {});
+    await redis.zadd(`${K}completed`, 1000, 'e-0', 2000, 'e-1', 3000, 'e-2');
+    await s.add({ id: 'last' });
+    await s.take();
+    await s.finish([{ id: 'last', keep: '-1:3600:2' }]);
+    tap.is(await left(), ['e-2', 'e-3', 'e-4', 'last'],
+        'by age, not more than the limit at once');
+    await s.add({ id: 'more' });
+    await s.take();
+    await redis.hset(`${K}e-2`, 'parentKey', 'bull:p:1');
+    await redis.sadd('bull:p:1:dependencies', `${K}e-2`);
+    await s.finish([{ id: 'more', keep: '1:3600' }]);
+    tap.is(await left(), ['e-2', 'more'], 'a child that is waited for stays');
+    await redis.del('bull:p:1:dependencies');
+    await s.add({ id: 'one' });
+    await s.take();
+    await s.finish([{ id: 'one', keep: '1:3600' }]);
+    tap.is(await left(), ['one'], 'until it is not');
+
+    await redis.flushall();
+    await s.add({ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'd' });
+    await s.take(4);
+    await s.finish([{ id: 'a' }, { id: 'b' }, { id: 'c', keep: '1:0' },
+        { id: 'd' }]);
+    tap.is(await left(), ['c', 'd'], 'rules apply one after the other');
+}
+
+
+async function facts(s) {
+    const { redis } = s;
+    await redis.flushall();
+    await s.add({ id: 'e-1' });
+    await s.take();
+    await s.finish([{ id: 'e-1', token: 'lost', claim: '{"id":"w"}', ttl: 5000,
+        records: ['one', 'two'] }]);
+    await s.retry({ id: 'e-1', token: 'lost', records: ['three'] });
+    tap.is((await redis.xrange(s.stream, '-', '+')).map(([, f]) => f),
+        [['r', 'one'], ['r', 'two'], ['r', 'three']],
+        'records are kept though the lease is lost');
+    tap.is(await redis.get(`${s.claims}e-1`), '{"id":"w"}', 'so is the claim');
+    tap.ok(await redis.pttl(`${s.claims}e-1`) > 4000, 'for its time');
+    tap.is(await redis.llen(`${K}active`), 1, 'and the job is not touched');
+
+    const many = Array.from({ length: 1001 }, () => 'r');
+    await s.finish([{ id: 'e-1', token: 'lost', records: many }]);
+    await s.retry({ id: 'e-1', token: 'lost', records: many });
+    tap.is(await redis.xlen(s.stream), 2005, 'more than a thousand of a job');
+
+    await redis.set(s.stream, 'no stream');
+    tap.ok(/WRONGTYPE/.test(await error(s.finish([{ id: 'e-1',
+        claim: '{"id":"x"}', ttl: 5000, records: ['one'] }])))
+        && await redis.get(`${s.claims}e-1`) === '{"id":"x"}',
+    'a claim is written before what may fail');
+}
+
+
+async function limits(s) {
+    const { redis } = s;
+    await redis.flushall();
+    await s.add({ id: 'e-5' }, { id: 'e-6' }, { id: 'e-7' });
+    await redis.hset(`${K}meta`, 'max', '1.5', 'duration', '60000.5');
+    tap.is(ids(await s.take(5)), ['e-5', 'e-6'], 'a limit with fractions');
+    tap.ok(await redis.pttl(`${K}limiter`) > 50000, 'is one');
+
+    await redis.flushall();
+    await s.add(...Array.from({ length: 8 }, (_, i) => ({ id: `e-${i}` })));
+    await redis.hset(`${K}e-1`, 'defa', 'stalled');
+    const own = { max: 3, duration: 60000 };
+    const first = await s.take(5, 'tok', own);
+    tap.is([first.status, ...ids(first)], ['limited', 'e-0', 'e-1', 'e-2'],
+        'not more than the limit allows');
+    tap.is(first.jobs[1].defa, 'stalled', 'the deferred failure is told');
+    tap.is(await redis.get(`${K}limiter`), '2',
+        'what is only failed does not count');
+    const second = await s.take(5, 'tok', own);
+    tap.is(ids(second), ['e-3'], 'the rest of the limit');
+    tap.ok(second.value > 50000 && second.value <= 60000, 'and how long');
+    tap.is(ids(await s.take(1, 'tok')), ['e-4'], 'nobody else is held');
+    await redis.hset(`${K}meta`, 'max', 3, 'duration', 60000);
+    tap.is((await s.take(1, 'tok')).status, 'limited',
+        'but the queue\'s limit holds all');
+    await redis.persist(`${K}limiter`);
+    tap.is(ids(await s.take(2, 'tok')), ['e-5', 'e-6'],
+        'a limit that would never end is none');
+    await redis.del(`${K}limiter`);
+    await redis.hdel(`${K}meta`, 'max', 'duration');
+    await redis.hset(`${K}meta`, 'concurrency', 7);
+    await redis.del(`${K}marker`);
+    tap.is((await s.take(1)).status, 'full', 'global concurrency');
+    await s.add({ id: 'e-9' }, { id: 'e-8', priority: 1 });
+    tap.is(await redis.exists(`${K}marker`), 0, 'and adds do not wake');
+    const { next } = await s.finish([{ id: 'e-0' }, { id: 'e-1' }], 5);
+    tap.is([next.status, ...ids(next)], ['full', 'e-7', 'e-9'],
+        'what is finished makes room');
+}
+
+
+async function pauses(redis) {
+    const six = new Sluice(redis, 6);
+    const five = new Sluice(redis, 5);
+    const where = async (s, set) => {
+        await redis.flushall();
+        await set();
+        await s.add({ id: 'e-1' }, { id: 'e-2', priority: 1 });
+        return [await redis.llen(`${K}wait`), await redis.llen(`${K}paused`),
+            await redis.exists(`${K}marker`)];
+    };
+    const pause = (...meta) => redis.hset(`${K}meta`, 'paused', '1', ...meta);
+    tap.is(await where(six, pause), [1, 0, 0], 'major 6: wait');
+    tap.is(await where(five, pause), [0, 1, 0], 'major 5: paused');
+    tap.is(await where(five, () => {}), [1, 0, 1], 'not paused: wait');
+    tap.is(await where(six, async () => {
+        await pause();
+        await redis.lpush(`${K}paused`, 'x');
+    }), [0, 2, 0], 'major 6 with a paused list: paused');
+    tap.is(await where(six, () => pause('version', 'bullmq:5.81.5')), [0, 1, 0],
+        'major 6 where a stock 5 was: paused');
+    tap.is(await where(six, async () => {
+        await pause('version', 'bullmq:5.81.5');
+        await redis.lpush(`${K}wait`, 'x');
+    }), [2, 0, 0], 'unless wait is in use');
+
+    for (const s of [six, five]) {
+        await redis.flushall();
+        await s.add({ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'd' });
+        await s.take(4);
+        await s.finish([{ id: 'd', reason: 'x' }]);
+        const [sec] = await redis.time();
+        await s.add({ id: 'e', delay: 1, timestamp: sec * 1000 - 5000 });
+        await redis.hset(`${K}meta`, 'paused', '1');
+        await redis.del(`${K}marker`);
+        await s.retry({ id: 'a' }, { id: 'b', mode: 'release' });
+        await s.recover();
+        await redis.del(`${K}stalled-check`, `${K}c:lock`);
+        await s.recover();
+        await s.requeue('failed', ['d']);
+        tap.is((await s.take(5)).status, 'paused', 'nothing is taken');
+        tap.is(await redis.lrange(`${K}${s.major === 5 ? 'paused' : 'wait'}`, 0,
+            -1), ['d', 'a', 'e', 'b', 'c'],
+        `major ${s.major}: all go where they belong while paused`);
+        tap.is(await redis.exists(`${K}marker`), 0, 'and nobody is woken');
+    }
+}
+
+
+tap.run(async () => {
+    const server = await start('rules');
+    const s = new Sluice(server.redis);
+    try {
+        await argumentsChecked(s);
+        await wrongTypes(s);
+        await batches(s);
+        await returns(s);
+        await delays(s);
+        await leftovers(s);
+        await refusals(s);
+        await keeping(s);
+        await facts(s);
+        await limits(s);
+        await pauses(server.redis);
+    } finally {
+        await server.stop();
+    }
+});

@@ -1,0 +1,126 @@
+'use strict';
+
+/* The scripts as the programs see them: through the header that join.sh makes. */
+
+const { execFileSync } = require('child_process');
+const crypto = require('crypto');
+const path = require('path');
+const { root } = require('./server');
+
+function read(directory = path.join(root, 'lua')) {
+    const header = execFileSync('sh', [path.join(root, 'lua', 'join.sh'),
+        directory], { encoding: 'utf8' });
+    const scripts = {};
+    const shape = new RegExp('sluice_script_(\\w+)\\n.*?= \\{\\n'
+        + '    \\.name = "(\\w+)",\\n    \\.text =\\n(.*?)\\n    ,\\n'
+        + '    \\.len = (\\d+),\\n    \\.sha = "([0-9a-f]{40})"\\n\\};', 'gs');
+    for (const [, symbol, name, literal, len, sha] of header.matchAll(shape)) {
+        const text = literal.split('\n').map((line) => {
+            const piece = /^ {8}"(.*)"$/.exec(line)[1];
+            return piece.replace(/\\(.)/g, (m, c) => (c === 'n' ? '\n' : c));
+        }).join('');
+        scripts[symbol] = { name, text, len: +len, sha,
+            real: crypto.createHash('sha1').update(text).digest('hex') };
+    }
+    return scripts;
+}
+
+const records = (list) => [list.length, ...list];
+
+/* One queue, driven by the scripts. */
+class Sluice {
+    constructor(redis, major = 6, base = 'bull:q:') {
+        this.redis = redis;
+        this.major = major;
+        this.base = base;
+        this.stream = 'bull::sluice:records';
+        this.claims = 'bull::sluice:claim:';
+        this.scripts = read();
+    }
+
+    async call(name, keys, args) {
+        const { sha, text } = this.scripts[name];
+        try {
+            return await this.redis.evalsha(sha, keys.length, ...keys, ...args);
+        } catch (e) {
+            if (!String(e.message).startsWith('NOSCRIPT')) {
+                throw e;
+            }
+            return this.redis.eval(text, keys.length, ...keys, ...args);
+        }
+    }
+
+    add(...jobs) {
+        return this.call('add', [this.base], [this.major, ...jobs.flatMap(
+            (j) => [j.id || '', j.name || 'n',
+                j.data === undefined ? '{}' : j.data,
+                j.opts || '{"attempts":0}', j.delay || 0, j.priority || 0,
+                j.lifo ? 1 : 0, j.timestamp || ''])]);
+    }
+
+    static takeArguments(count, token, o = {}) {
+        return [count, token, o.lock || 30000, o.worker || '', o.max || '',
+            o.duration || ''];
+    }
+
+    static reply(raw) {
+        const fields = ['id', 'name', 'data', 'opts', 'timestamp', 'delay',
+            'priority', 'atm', 'ats', 'stc', 'defa', 'deid', 'parentKey',
+            'rjk'];
+        return raw && { status: raw[0], value: raw[1],
+            jobs: raw[2].map((j) => Object.fromEntries(
+                fields.map((f, i) => [f, j[i]]))) };
+    }
+
+    async take(count = 1, token = 'tok', options = {}) {
+        return Sluice.reply(await this.call('take', [this.base],
+            [this.major, ...Sluice.takeArguments(count, token, options)]));
+    }
+
+    /* jobs: id, value | reason, and token stacktrace keep claim ttl records */
+    async finish(jobs, next = 0, token = 'tok', options = {}) {
+        const [codes, raw] = await this.call('finish',
+            [this.base, this.stream, this.claims],
+            [this.major, ...Sluice.takeArguments(next, token, options),
+                options.keepCompleted || '-1:0', options.keepFailed || '-1:0',
+                jobs.length, ...jobs.flatMap((j) => [j.id, j.token || 'tok',
+                    j.reason === undefined ? 'completed' : 'failed',
+                    j.reason === undefined ? (j.value === undefined ? 'null'
+                        : j.value) : j.reason,
+                    j.reason === undefined ? '' : (j.stacktrace || '[]'),
+                    j.keep || '', j.claim || '', j.ttl || '',
+                    ...records(j.records || [])])]);
+        return { codes, next: Sluice.reply(raw) };
+    }
+
+    retry(...jobs) {
+        return this.call('retry', [this.base, this.stream],
+            [this.major, jobs.length, ...jobs.flatMap((j) => [j.id,
+                j.token || 'tok', j.mode || 'retry', j.delay || 0,
+                j.reason || '', j.stacktrace || '',
+                ...records(j.records || [])])]);
+    }
+
+    extend(lock, ...pairs) {
+        return this.call('extend', [this.base], [lock, ...pairs.flat()]);
+    }
+
+    recover(interval = 30000, most = 1) {
+        return this.call('recover', [this.base], [this.major, interval, most]);
+    }
+
+    requeue(set, ids, reset = 0) {
+        return this.call('requeue', [this.base], [this.major, set, reset,
+            ...ids]);
+    }
+
+    /* messages: claim, pace, token, ttl, interval, tolerance, horizon */
+    admit(...messages) {
+        return this.call('admit',
+            messages.flatMap((m) => [m.claim, m.pace || m.claim]),
+            messages.flatMap((m) => [m.token || 'tok', m.ttl || 60000,
+                m.interval || 0, m.tolerance || 0, m.horizon || 0]));
+    }
+}
+
+module.exports = { Sluice, read };

@@ -1,0 +1,13 @@
+#!/bin/sh
+# npm.sh DIRECTORY: what its lock file names, unless it is there already.
+
+set -eu
+cd "$1"
+
+if [ -f node_modules/.package-lock.json ] \
+    && [ ! package-lock.json -nt node_modules/.package-lock.json ]; then
+    exit 0
+fi
+
+npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+touch node_modules/.package-lock.json

@@ -1,0 +1,93 @@
+#include "core/job.h"
+#include "tests/unit/rows.h"
+
+
+typedef struct {
+    const char         *name;
+    sluice_job_opts_t   opts;
+    const char         *text;
+} opts_row_t;
+
+static const opts_row_t  opts_rows[] = {
+    { "attempts are always written", { 0 }, "{\"attempts\":0}" },
+    { "a fixed backoff",
+      { .attempts = 3, .backoff = SLUICE_JOB_BACKOFF_FIXED, .pause = 5000 },
+      "{\"attempts\":3,\"backoff\":{\"type\":\"fixed\",\"delay\":5000}}" },
+    { "an exponential one of no time",
+      { .attempts = 2, .backoff = SLUICE_JOB_BACKOFF_EXPONENTIAL },
+      "{\"attempts\":2,\"backoff\":{\"type\":\"exponential\",\"delay\":0}}" },
+    { "delay and priority",
+      { .delay = 60000, .priority = 10 },
+      "{\"attempts\":0,\"priority\":10,\"delay\":60000}" },
+    { "the longest there is",
+      { INT64_MIN, SLUICE_JOB_BACKOFF_EXPONENTIAL, INT64_MIN, INT64_MIN,
+        INT64_MIN },
+      "{\"attempts\":-9223372036854775808,\"backoff\":{\"type\":\"exponential\""
+      ",\"delay\":-9223372036854775808},\"priority\":-9223372036854775808,"
+      "\"delay\":-9223372036854775808}" }
+};
+
+
+static void
+run_opts(void **state)
+{
+    char               *dst;
+    size_t              len;
+    const opts_row_t   *row = row_of(opts_row_t, state);
+
+    /* on the heap: a byte too many is seen */
+
+    dst = malloc(SLUICE_JOB_OPTS_MAX);
+    assert_non_null(dst);
+
+    len = sluice_job_opts(dst, &row->opts);
+
+    assert_int_equal(len, strlen(row->text));
+    assert_memory_equal(dst, row->text, len);
+
+    free(dst);
+}
+
+
+typedef struct {
+    const char  *name;
+    int64_t      priority;
+} priority_row_t;
+
+/* the row's name is the text */
+
+static const priority_row_t  priority_rows[] = {
+    { "high", 0 },
+    { "medium", 10 },
+    { "low", 100 },
+    { "0", 0 },
+    { "1", 1 },
+    { "2097151", 2097151 },
+    { "2097152", -1 },
+    { "99999999", -1 },
+    { "-1", -1 },
+    { "1.5", -1 },
+    { "", -1 },
+    { "High", -1 },
+    { "lower", -1 }
+};
+
+
+static void
+run_priority(void **state)
+{
+    const priority_row_t  *row = row_of(priority_row_t, state);
+
+    assert_int_equal(sluice_job_priority(row->name, strlen(row->name)),
+                     row->priority);
+}
+
+
+int
+main(void)
+{
+    rows_add(opts_rows, run_opts);
+    rows_add(priority_rows, run_priority);
+
+    return rows_run("job");
+}

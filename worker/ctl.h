@@ -1,0 +1,135 @@
+/*
+ * sluicectl: one command, blocking, then the end.
+ *
+ *   ctl_main.c    options and the table of commands
+ *   ctl_redis.c   the connection, calls and their errors
+ *   ctl_queue.c   names of queues; `queues`
+ *   ctl_job.c     `job`
+ *   ctl_dlq.c     `dlq list`, `dlq requeue`
+ *   ctl_log.c     `log`
+ *   ctl_print.c   text and JSON on standard output
+ *
+ * Nothing is freed at the end of a command, and errors end the program where
+ * they happen: ctl_fail().
+ */
+
+#ifndef SLUICE_WORKER_CTL_H
+#define SLUICE_WORKER_CTL_H
+
+#include <getopt.h>
+#include <hiredis/hiredis.h>
+#include "worker/worker.h"
+
+
+enum {
+    CTL_OK,
+    CTL_NONE,       /* not there, or nothing to show */
+    CTL_USAGE,      /* the command line or the settings */
+    CTL_REDIS       /* Redis or the store does not answer, or refuses */
+};
+
+#define CTL_PAGE_MAX  1000
+#define CTL_MEMBERS   64          /* fields of a job */
+
+
+typedef struct {
+    const char    *conf;          /* -c, or NULL */
+    const char    *url;           /* -r, or NULL */
+    bool           json;
+    settings_t    *settings;      /* NULL without -c */
+    redisContext  *redis;
+} ctl_t;
+
+typedef struct {
+    char    prefix[SLUICE_KEYS_MAX];
+    char    name[SLUICE_KEYS_MAX];
+    char    base[SLUICE_KEYS_MAX];     /* "<prefix>:<name>:" */
+    char    shown[2 * SLUICE_KEYS_MAX];    /* "tenant/queue" */
+    int     bullmq;
+} ctl_queue_t;
+
+typedef struct {
+    const char  *name;
+    const char  *arguments;
+    const char  *help;
+    int        (*run)(ctl_t *ctl, int argc, char **argv);
+} ctl_command_t;
+
+
+/* "sluicectl: ..." on standard error, and the end */
+void ctl_fail(int code, const char *format, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
+
+/* the settings of -c; only for what cannot do without */
+settings_t *ctl_settings(ctl_t *ctl);
+
+/*
+ * The value of an option, 0 to max; `name` for the error.
+ */
+int64_t ctl_number(const char *name, const char *text, int64_t max);
+
+/* getopt_long() of a command: an unknown option ends the program */
+int ctl_option(int argc, char **argv, const struct option *options);
+
+
+/* ------------------------------------------------------------ ctl_redis.c */
+
+redisContext *ctl_redis(ctl_t *ctl);
+
+/* queued; ctl_reply() gives the answers in order */
+void ctl_ask(ctl_t *ctl, const char *format, ...);
+void ctl_ask_argv(ctl_t *ctl, int argc, const char **argv);
+
+/* any reply; an error reply ends the program, with `what` in its text */
+redisReply *ctl_reply(ctl_t *ctl, const char *what);
+
+/* the same, but an error is given back */
+redisReply *ctl_reply_any(ctl_t *ctl);
+
+/* a script on one queue: `argc` arguments behind KEYS[1] */
+redisReply *ctl_script(ctl_t *ctl, const sluice_script_t *script,
+    const ctl_queue_t *queue, int argc, const char **argv);
+
+/* integer, or text that is one; `otherwise` for all else */
+int64_t ctl_integer(const redisReply *reply, int64_t otherwise);
+
+
+/* ------------------------------------------------------------ ctl_queue.c */
+
+extern const char  ctl_queues_help[];
+int ctl_queues(ctl_t *ctl, int argc, char **argv);
+
+/* "tenant/queue" or "prefix:queue"; ends the program when there is none */
+void ctl_queue(ctl_t *ctl, ctl_queue_t *queue, const char *text);
+
+
+/* -------------------------------------------------- ctl_job.c and the rest */
+
+extern const char  ctl_job_help[], ctl_dlq_help[], ctl_log_help[];
+int ctl_job(ctl_t *ctl, int argc, char **argv);
+int ctl_dlq(ctl_t *ctl, int argc, char **argv);
+int ctl_log(ctl_t *ctl, int argc, char **argv);
+
+
+/* ------------------------------------------------------------ ctl_print.c */
+
+/*
+ * Text from elsewhere: what would steer a terminal is shown as \xNN, a line
+ * break too unless `lines`.
+ */
+void ctl_print(const char *text, size_t len, bool lines);
+
+/* "2026-11-20 10:00:00.123" UTC, "-" for 0; one of a few static buffers */
+const char *ctl_time(int64_t ms);
+
+/* a string, whatever its bytes */
+json_t *ctl_string(const char *text, size_t len);
+
+/* JSON text as the value that it is, else as a string */
+json_t *ctl_value(const char *text, size_t len);
+
+/* the result of a command with --json; takes the value */
+void ctl_print_json(json_t *value);
+
+
+#endif

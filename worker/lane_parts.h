@@ -1,0 +1,93 @@
+/*
+ * What lane.c (slots, when to take), lane_calls.c (results out, jobs in),
+ * lane_records.c (what is too long for one call) and lane_lease.c (leases,
+ * stalled jobs) share.
+ */
+
+#ifndef SLUICE_WORKER_LANE_PARTS_H
+#define SLUICE_WORKER_LANE_PARTS_H
+
+#include "worker/lane.h"
+
+
+#define LANE_CALLS    2        /* finish and take calls in flight */
+#define LANE_REFUSED  32       /* refused jobs remembered as logged */
+#define LANE_BYTES    (8 * 1024 * 1024)    /* of the results of one call */
+#define LANE_RECORDS  1000     /* of one call */
+#define LANE_HOLD     5000     /* ms without a take after a result was lost */
+
+
+typedef struct {
+    slot_t   *first, *last;
+    size_t    n;
+} lane_list_t;
+
+struct lane_s {
+    lane_conf_t      conf;
+    queue_t          queue;
+    size_t           concurrency;
+    watched_t       *watched;
+    struct event    *turn;         /* at the end of the loop's turn */
+    struct event    *wake;         /* look again */
+    struct event    *lease;
+    struct event    *check;        /* for stalled jobs */
+    slot_t          *slots;
+    size_t           nslots;
+    lane_list_t      finishes, retries;
+    size_t           busy;         /* slots but those in a finish call */
+    size_t           asked;        /* jobs that calls in flight may bring */
+    int              calls;        /* takes and finishes in flight */
+    int              others;       /* other calls in flight */
+    uint64_t         seq;
+    int64_t          hold;         /* take nothing before */
+    int64_t          quiet;        /* call nothing before */
+    int64_t          skew;         /* ms, see lane_sleep_until() */
+    uint64_t         refused[LANE_REFUSED];
+    size_t           nrefused;
+    char             uuid[40];
+    bool             stopped;
+    bool             asleep;       /* the last take found nothing more */
+    bool             heeds;        /* asleep, and a marker may wake it */
+    bool             flowing;      /* the last take found all it asked for */
+    bool             marked;       /* a marker came since the last take */
+};
+
+/* a call in flight */
+typedef struct {
+    lane_t   *lane;
+    size_t    n, asked;
+    uint64_t  seq;
+    char      token[64];
+    slot_t   *slots[QUEUE_BATCH];
+} lane_call_t;
+
+
+/* lane.c */
+void lane_touch(lane_t *lane);
+size_t lane_room(const lane_t *lane);
+void lane_quiet(lane_t *lane);
+void lane_taken(lane_t *lane, const taken_t *taken);
+void lane_free(lane_t *lane, slot_t *slot);
+void lane_append(lane_list_t *list, slot_t *slot);
+
+/* lane_calls.c: one call; false when it could not be queued */
+lane_call_t *lane_call(lane_t *lane);
+slot_t *lane_shift(lane_list_t *list);
+void lane_return(lane_t *lane, lane_list_t *list, slot_t *slot,
+    const char *wrong);
+bool lane_finish(lane_t *lane);
+bool lane_retry(lane_t *lane);
+bool lane_take(lane_t *lane);
+
+/* lane_records.c: a part of the first result's records; false as above */
+size_t lane_bytes(const result_t *result);
+bool lane_is_large(const result_t *result);
+bool lane_records(lane_t *lane, lane_list_t *list);
+
+/* lane_lease.c */
+void lane_extend(lane_t *lane);
+void lane_on_lease(evutil_socket_t fd, short what, void *data);
+void lane_on_check(evutil_socket_t fd, short what, void *data);
+
+
+#endif

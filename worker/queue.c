@@ -1,0 +1,301 @@
+#include <stdio.h>
+#include <string.h>
+#include "scripts.h"
+#include "worker/link.h"
+#include "worker/queue.h"
+
+
+const sluice_script_t *const  queue_scripts[] = {
+    &sluice_script_take,
+    &sluice_script_finish,
+    &sluice_script_retry,
+    &sluice_script_extend,
+    &sluice_script_recover,
+    &sluice_script_admit
+};
+
+const size_t  queue_nscripts = sizeof(queue_scripts) / sizeof(queue_scripts[0]);
+
+
+int
+queue_init(queue_t *queue, const queue_settings_t *settings)
+{
+    int          n;
+    char         own[SLUICE_KEYS_MAX];
+    size_t       len, prefix;
+
+    memset(queue, 0, sizeof(queue_t));
+
+    prefix = strlen(settings->prefix);
+
+    len = sluice_keys_base(queue->base, sizeof(queue->base), settings->prefix,
+                           prefix, settings->name, strlen(settings->name));
+
+    /* a job's id is unique in its queue only, so are its claims */
+    n = snprintf(own, sizeof(own), "%s:", settings->name);
+
+    if (len == 0
+        || n >= (int) sizeof(own)
+        || sluice_keys_records(queue->records, sizeof(queue->records),
+                               settings->prefix, prefix) == 0
+        || sluice_keys_claim(queue->claims, sizeof(queue->claims),
+                             settings->prefix, prefix, own, n) == 0
+        || snprintf(queue->marker, sizeof(queue->marker), "%.*smarker",
+                    (int) len, queue->base) >= (int) sizeof(queue->marker))
+    {
+        return -1;
+    }
+
+    memcpy(queue->name, queue->base, len - 1);
+    memcpy(queue->prefix, settings->prefix, prefix);
+
+    snprintf(queue->keep_completed, sizeof(queue->keep_completed), "%d:%lld",
+             settings->keep_completed,
+             (long long) settings->keep_completed_age);
+    snprintf(queue->keep_failed, sizeof(queue->keep_failed), "%d:%lld",
+             settings->keep_failed, (long long) settings->keep_failed_age);
+
+    queue->bullmq = settings->bullmq;
+    queue->max_stalled = settings->max_stalled;
+    queue->lock = settings->lock;
+    queue->stalled = settings->stalled;
+
+    return 0;
+}
+
+
+static void
+queue_text(sluice_redis_t *redis, const char *text)
+{
+    sluice_redis_arg(redis, text, strlen(text));
+}
+
+
+/* the six arguments with which a script takes */
+
+static void
+queue_take_arguments(sluice_redis_t *redis, const queue_t *queue, size_t count,
+    const char *token)
+{
+    sluice_redis_arg_int(redis, count);
+    queue_text(redis, token);
+    sluice_redis_arg_int(redis, queue->lock);
+    queue_text(redis, "");
+    queue_text(redis, "");
+    queue_text(redis, "");
+}
+
+
+sluice_redis_result_e
+queue_take(sluice_redis_t *redis, const queue_t *queue, size_t count,
+    const char *token, sluice_redis_reply_pt reply, void *data)
+{
+    sluice_redis_result_e  rc;
+
+    rc = sluice_redis_script(redis, &sluice_script_take, 1, 7, clock_ms());
+
+    if (rc != SLUICE_REDIS_OK) {
+        return rc;
+    }
+
+    queue_text(redis, queue->base);
+    sluice_redis_arg_int(redis, queue->bullmq);
+    queue_take_arguments(redis, queue, count, token);
+
+    return sluice_redis_end(redis, reply, data);
+}
+
+
+sluice_redis_result_e
+queue_finish(sluice_redis_t *redis, const queue_t *queue,
+    const result_t *results, size_t n, size_t count, const char *token,
+    sluice_redis_reply_pt reply, void *data)
+{
+    size_t                  i, j, nargs;
+    const result_t         *result;
+    sluice_redis_result_e   rc;
+
+    nargs = 10 + 9 * n;
+
+    for (i = 0; i < n; i++) {
+        nargs += results[i].nrecords;
+    }
+
+    rc = sluice_redis_script(redis, &sluice_script_finish, 3, nargs,
+                             clock_ms());
+
+    if (rc != SLUICE_REDIS_OK) {
+        return rc;
+    }
+
+    queue_text(redis, queue->base);
+    queue_text(redis, queue->records);
+    queue_text(redis, queue->claims);
+
+    sluice_redis_arg_int(redis, queue->bullmq);
+    queue_take_arguments(redis, queue, count, token);
+    queue_text(redis, queue->keep_completed);
+    queue_text(redis, queue->keep_failed);
+    sluice_redis_arg_int(redis, n);
+
+    for (i = 0; i < n; i++) {
+        result = &results[i];
+
+        queue_text(redis, result->id);
+        queue_text(redis, result->token);
+        queue_text(redis, result->kind == RESULT_COMPLETED ? "completed"
+                                                           : "failed");
+        queue_text(redis, result->value);
+        queue_text(redis, result->stack);
+        queue_text(redis, result->keep);
+        queue_text(redis, result->claim);
+        sluice_redis_arg_int(redis, result->claim_ttl);
+        sluice_redis_arg_int(redis, result->nrecords);
+
+        for (j = 0; j < result->nrecords; j++) {
+            queue_text(redis, result->records[j]);
+        }
+    }
+
+    return sluice_redis_end(redis, reply, data);
+}
+
+
+sluice_redis_result_e
+queue_retry(sluice_redis_t *redis, const queue_t *queue,
+    const result_t *results, size_t n, sluice_redis_reply_pt reply, void *data)
+{
+    size_t                  i, j, nargs;
+    const result_t         *result;
+    sluice_redis_result_e   rc;
+
+    nargs = 2 + 7 * n;
+
+    for (i = 0; i < n; i++) {
+        nargs += results[i].nrecords;
+    }
+
+    rc = sluice_redis_script(redis, &sluice_script_retry, 2, nargs,
+                             clock_ms());
+
+    if (rc != SLUICE_REDIS_OK) {
+        return rc;
+    }
+
+    queue_text(redis, queue->base);
+    queue_text(redis, queue->records);
+    sluice_redis_arg_int(redis, queue->bullmq);
+    sluice_redis_arg_int(redis, n);
+
+    for (i = 0; i < n; i++) {
+        result = &results[i];
+
+        queue_text(redis, result->id);
+        queue_text(redis, result->token);
+        queue_text(redis, result->kind == RESULT_RETRY ? "retry"
+                          : result->kind == RESULT_DELAY ? "delay"
+                                                         : "release");
+        sluice_redis_arg_int(redis, result->delay);
+        queue_text(redis, result->value);
+        queue_text(redis, result->stack);
+        sluice_redis_arg_int(redis, result->nrecords);
+
+        for (j = 0; j < result->nrecords; j++) {
+            queue_text(redis, result->records[j]);
+        }
+    }
+
+    return sluice_redis_end(redis, reply, data);
+}
+
+
+sluice_redis_result_e
+queue_extend(sluice_redis_t *redis, const queue_t *queue,
+    const char *const *pairs, size_t n, sluice_redis_reply_pt reply,
+    void *data)
+{
+    size_t                 i;
+    sluice_redis_result_e  rc;
+
+    rc = sluice_redis_script(redis, &sluice_script_extend, 1, 1 + 2 * n,
+                             clock_ms());
+
+    if (rc != SLUICE_REDIS_OK) {
+        return rc;
+    }
+
+    queue_text(redis, queue->base);
+    sluice_redis_arg_int(redis, queue->lock);
+
+    for (i = 0; i < 2 * n; i++) {
+        queue_text(redis, pairs[i]);
+    }
+
+    return sluice_redis_end(redis, reply, data);
+}
+
+
+sluice_redis_result_e
+queue_recover(sluice_redis_t *redis, const queue_t *queue,
+    sluice_redis_reply_pt reply, void *data)
+{
+    sluice_redis_result_e  rc;
+
+    rc = sluice_redis_script(redis, &sluice_script_recover, 1, 3, clock_ms());
+
+    if (rc != SLUICE_REDIS_OK) {
+        return rc;
+    }
+
+    queue_text(redis, queue->base);
+    sluice_redis_arg_int(redis, queue->bullmq);
+    sluice_redis_arg_int(redis, queue->stalled);
+    sluice_redis_arg_int(redis, queue->max_stalled);
+
+    return sluice_redis_end(redis, reply, data);
+}
+
+
+sluice_redis_result_e
+queue_admit(sluice_redis_t *redis, const queue_t *queue,
+    const admission_t *messages, size_t n, int64_t claim_ttl, int64_t horizon,
+    sluice_redis_reply_pt reply, void *data)
+{
+    char                    pace[SLUICE_KEYS_MAX];
+    size_t                  i, len;
+    const admission_t      *message;
+    sluice_redis_result_e   rc;
+
+    rc = sluice_redis_script(redis, &sluice_script_admit, 2 * n, 5 * n,
+                             clock_ms());
+
+    if (rc != SLUICE_REDIS_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < n; i++) {
+        message = &messages[i];
+
+        sluice_redis_arg_begin(redis, strlen(queue->claims)
+                                      + strlen(message->id));
+        sluice_redis_piece(redis, queue->claims, strlen(queue->claims));
+        sluice_redis_piece(redis, message->id, strlen(message->id));
+
+        len = sluice_keys_pace(pace, sizeof(pace), queue->prefix,
+                               strlen(queue->prefix), message->sender,
+                               strlen(message->sender));
+        sluice_redis_arg(redis, pace, len);
+    }
+
+    for (i = 0; i < n; i++) {
+        message = &messages[i];
+
+        queue_text(redis, message->token);
+        sluice_redis_arg_int(redis, claim_ttl);
+        sluice_redis_arg_int(redis, message->interval);
+        sluice_redis_arg_int(redis, message->tolerance);
+        sluice_redis_arg_int(redis, horizon);
+    }
+
+    return sluice_redis_end(redis, reply, data);
+}

@@ -1,0 +1,385 @@
+/*
+ * The entries of the streams, as Redis gives them and until they are gone.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "worker/link.h"
+#include "worker/recorder.h"
+#include "worker/recorder_group.h"
+
+
+static int group_stream(recorder_group_t *group, const redisReply *reply);
+static int group_room(recorder_group_t *group, size_t n);
+static int group_entry(recorder_group_t *group, recorder_stream_t *stream,
+    const redisReply *reply);
+static int group_keep(recorder_group_t *group, recorder_entry_t *entry,
+    const redisReply *text);
+static size_t group_forget(const recorder_group_t *group,
+    const recorder_stream_t *stream, sluice_redis_t *redis,
+    sluice_redis_reply_pt reply, void *data);
+static size_t group_aside(const recorder_group_t *group,
+    const recorder_entry_t *entry, sluice_redis_t *redis,
+    sluice_redis_reply_pt reply, void *data);
+static void group_ids(const recorder_group_t *group,
+    const recorder_stream_t *stream, sluice_redis_t *redis);
+
+
+int
+recorder_group_init(recorder_group_t *group, const settings_t *settings)
+{
+    size_t              i, k;
+    const char         *prefix;
+    recorder_stream_t  *stream;
+
+    memset(group, 0, sizeof(recorder_group_t));
+    group->streams = calloc(settings->nqueues + 1, sizeof(recorder_stream_t));
+
+    if (group->streams == NULL) {
+        return -1;
+    }
+
+    for (i = 0; i < settings->nqueues; i++) {
+        prefix = settings->queues[i].prefix;
+
+        for (k = 0; k < i; k++) {
+            if (strcmp(prefix, settings->queues[k].prefix) == 0) {
+                break;
+            }
+        }
+
+        if (k < i) {
+            continue;
+        }
+
+        stream = &group->streams[group->nstreams++];
+
+        if (sluice_keys_records(stream->key, sizeof(stream->key), prefix,
+                                strlen(prefix)) == 0)
+        {
+            return -1;
+        }
+
+        snprintf(stream->bad, sizeof(stream->bad), "%s:bad", stream->key);
+    }
+
+    return 0;
+}
+
+
+void
+recorder_group_free(recorder_group_t *group)
+{
+    recorder_group_drop(group);
+    free(group->streams);
+    memset(group, 0, sizeof(recorder_group_t));
+}
+
+
+int
+recorder_group_read(recorder_group_t *group, const redisReply *reply)
+{
+    size_t  i;
+
+    for (i = 0; i < group->nstreams; i++) {
+        group->streams[i].n = 0;
+    }
+
+    group->longest = 0;
+
+    /* nil: nothing came while it blocked */
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return 0;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+        if (group_stream(group, reply->element[i]) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+group_stream(recorder_group_t *group, const redisReply *reply)
+{
+    size_t              i;
+    const redisReply   *list;
+    recorder_stream_t  *stream;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
+        || reply->element[0]->type != REDIS_REPLY_STRING
+        || reply->element[1]->type != REDIS_REPLY_ARRAY)
+    {
+        return 0;
+    }
+
+    list = reply->element[1];
+    stream = NULL;
+
+    for (i = 0; i < group->nstreams; i++) {
+        if (strcmp(group->streams[i].key, reply->element[0]->str) == 0) {
+            stream = &group->streams[i];
+            break;
+        }
+    }
+
+    if (stream == NULL || list->elements == 0) {
+        return 0;
+    }
+
+    if (group_room(group, list->elements) != 0) {
+        return -1;
+    }
+
+    for (i = 0; i < list->elements; i++) {
+        if (group_entry(group, stream, list->element[i]) != 0) {
+            return -1;
+        }
+    }
+
+    if (list->elements > group->longest) {
+        group->longest = list->elements;
+    }
+
+    return 0;
+}
+
+
+static int
+group_room(recorder_group_t *group, size_t n)
+{
+    record_t          *records;
+    recorder_entry_t  *entries;
+
+    n += group->nentries;
+
+    entries = realloc(group->entries, n * sizeof(recorder_entry_t));
+
+    if (entries == NULL) {
+        return -1;
+    }
+
+    group->entries = entries;
+    records = realloc(group->records, n * sizeof(record_t));
+
+    if (records == NULL) {
+        return -1;
+    }
+
+    group->records = records;
+
+    return 0;
+}
+
+
+/* one that was deleted while it was pending has no fields any more */
+
+static int
+group_entry(recorder_group_t *group, recorder_stream_t *stream,
+    const redisReply *reply)
+{
+    size_t             i;
+    const redisReply  *fields, *text;
+    recorder_entry_t  *entry;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
+        || reply->element[0]->type != REDIS_REPLY_STRING
+        || reply->element[0]->len >= sizeof(entry->id))
+    {
+        return 0;
+    }
+
+    entry = &group->entries[group->nentries++];
+    memset(entry, 0, sizeof(recorder_entry_t));
+    entry->stream = stream;
+    memcpy(entry->id, reply->element[0]->str, reply->element[0]->len);
+    stream->n++;
+
+    fields = reply->element[1];
+
+    if (fields->type != REDIS_REPLY_ARRAY) {
+        return 0;
+    }
+
+    text = NULL;
+
+    for (i = 0; i + 1 < fields->elements; i += 2) {
+        if (strcmp(fields->element[i]->str, "r") == 0) {
+            text = fields->element[i + 1];
+        }
+    }
+
+    if (text != NULL
+        && record_decode(&group->records[group->nrecords], &entry->hold,
+                         text->str, text->len)
+           == 0)
+    {
+        group->nrecords++;
+        return 0;
+    }
+
+    if (text != NULL && group_keep(group, entry, text) != 0) {
+        return -1;
+    }
+
+    entry->bad = true;
+
+    log_event(LOG_ERROR_, "record_malformed", "stream", "%s", stream->key,
+              "entry", "%s", entry->id, "bytes", "%zu", entry->len,
+              "kept_in", "%s", stream->bad, NULL);
+
+    return 0;
+}
+
+
+static int
+group_keep(recorder_group_t *group, recorder_entry_t *entry,
+    const redisReply *text)
+{
+    char    *aside;
+    size_t   len;
+
+    len = (size_t) text->len;
+    aside = realloc(group->aside, group->naside + len + 1);
+
+    if (aside == NULL) {
+        return -1;
+    }
+
+    memcpy(aside + group->naside, text->str, len);
+    entry->at = group->naside;
+    entry->len = len;
+
+    group->aside = aside;
+    group->naside += len;
+
+    return 0;
+}
+
+
+void
+recorder_group_drop(recorder_group_t *group)
+{
+    size_t  i;
+
+    for (i = 0; i < group->nentries; i++) {
+        json_decref(group->entries[i].hold);
+    }
+
+    free(group->entries);
+    free(group->records);
+    free(group->aside);
+    group->entries = NULL;
+    group->records = NULL;
+    group->aside = NULL;
+    group->nentries = 0;
+    group->nrecords = 0;
+    group->naside = 0;
+}
+
+
+size_t
+recorder_group_forget(const recorder_group_t *group, sluice_redis_t *redis,
+    sluice_redis_reply_pt reply, void *data)
+{
+    size_t  i, answers;
+
+    answers = 0;
+
+    for (i = 0; i < group->nentries; i++) {
+        if (group->entries[i].bad) {
+            answers += group_aside(group, &group->entries[i], redis, reply,
+                                   data);
+        }
+    }
+
+    for (i = 0; i < group->nstreams; i++) {
+        if (group->streams[i].n > 0) {
+            answers += group_forget(group, &group->streams[i], redis, reply,
+                                    data);
+        }
+    }
+
+    return answers;
+}
+
+
+/*
+ * Deleted first: an entry that is deleted but still pending is found by the
+ * next look for what was left behind, one that is only acknowledged is not.
+ */
+
+static size_t
+group_forget(const recorder_group_t *group, const recorder_stream_t *stream,
+    sluice_redis_t *redis, sluice_redis_reply_pt reply, void *data)
+{
+    if (sluice_redis_begin(redis, 2 + stream->n, clock_ms())
+        != SLUICE_REDIS_OK)
+    {
+        return 0;
+    }
+
+    sluice_redis_arg(redis, "XDEL", 4);
+    sluice_redis_arg(redis, stream->key, strlen(stream->key));
+    group_ids(group, stream, redis);
+
+    if (sluice_redis_end(redis, reply, data) != SLUICE_REDIS_OK) {
+        return 0;
+    }
+
+    if (sluice_redis_begin(redis, 3 + stream->n, clock_ms())
+        != SLUICE_REDIS_OK)
+    {
+        return 1;
+    }
+
+    sluice_redis_arg(redis, "XACK", 4);
+    sluice_redis_arg(redis, stream->key, strlen(stream->key));
+    sluice_redis_arg(redis, RECORDER_CONSUMERS,
+                     sizeof(RECORDER_CONSUMERS) - 1);
+    group_ids(group, stream, redis);
+
+    return (sluice_redis_end(redis, reply, data) == SLUICE_REDIS_OK) ? 2 : 1;
+}
+
+
+static size_t
+group_aside(const recorder_group_t *group, const recorder_entry_t *entry,
+    sluice_redis_t *redis, sluice_redis_reply_pt reply, void *data)
+{
+    if (sluice_redis_begin(redis, 8, clock_ms()) != SLUICE_REDIS_OK) {
+        return 0;
+    }
+
+    sluice_redis_arg(redis, "XADD", 4);
+    sluice_redis_arg(redis, entry->stream->bad, strlen(entry->stream->bad));
+    sluice_redis_arg(redis, "MAXLEN", 6);
+    sluice_redis_arg(redis, "~", 1);
+    sluice_redis_arg_int(redis, RECORDER_BAD);
+    sluice_redis_arg(redis, "*", 1);
+    sluice_redis_arg(redis, "r", 1);
+    sluice_redis_arg(redis, entry->len ? group->aside + entry->at : "",
+                     entry->len);
+
+    return (sluice_redis_end(redis, reply, data) == SLUICE_REDIS_OK) ? 1 : 0;
+}
+
+
+static void
+group_ids(const recorder_group_t *group, const recorder_stream_t *stream,
+    sluice_redis_t *redis)
+{
+    size_t  i;
+
+    for (i = 0; i < group->nentries; i++) {
+        if (group->entries[i].stream == stream) {
+            sluice_redis_arg(redis, group->entries[i].id,
+                             strlen(group->entries[i].id));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+/*
+ * What run.c (the path of a job), run_result.c (its end), run_queues.c (the
+ * queues, start to end) and run_reload.c share.
+ */
+
+#ifndef SLUICE_WORKER_RUN_PARTS_H
+#define SLUICE_WORKER_RUN_PARTS_H
+
+#include "worker/admit.h"
+#include "worker/lane.h"
+#include "worker/recorder.h"
+#include "worker/run.h"
+#include "worker/send.h"
+
+
+/* settings as they were read once; freed with the last job begun under them */
+typedef struct {
+    settings_t  *settings;
+    size_t       refs;
+} edition_t;
+
+typedef struct run_queue_s  run_queue_t;
+
+struct run_queue_s {
+    run_t                   *run;
+    run_queue_t             *next;
+    edition_t               *edition;
+    const queue_settings_t  *conf;       /* in the edition */
+    lane_t                  *lane;
+    admit_t                 *admit;
+    bool                     leaving;    /* no longer in the settings */
+};
+
+/* until when nothing is sent for a number, or a whole queue */
+typedef struct {
+    char     *name;
+    int64_t   until;      /* clock_ms() */
+} run_pause_t;
+
+struct run_s {
+    struct event_base  *base;
+    edition_t          *edition;
+    link_t             *link;
+    watch_t            *watch;
+    sender_t           *sender;
+    recorder_t         *recorder;      /* NULL without a store */
+    struct event       *tick;         /* leaving queues, the end of a drain */
+    run_queue_t        *queues;
+    run_pause_t        *pauses;
+    size_t              npauses;
+    bool                paused;       /* by run_pause() */
+    bool                draining;
+    bool                releasing;
+    void              (*drained)(void *data);
+    void               *data;
+};
+
+
+/* a job on its way; queues of kind noop have none */
+typedef struct {
+    run_queue_t             *queue;
+    edition_t               *edition;
+    const queue_settings_t  *conf;
+    slot_t                  *slot;
+    ask_t                    ask;
+    bool                     asking;
+    bool                     unclaimed;   /* another's claim was deleted */
+    struct event            *hold;        /* waits for its turn here */
+    message_t                message;
+    request_t                request;
+    send_t                  *sending;
+    events_t                 events;
+    sluice_retry_t           schedule;
+    int64_t                  began;       /* of the request, clock_ms() */
+    char                    *value, *stack, *claim, *record;
+    char                     reason[640];
+    char                     id[SLUICE_KEYS_MAX * 2];   /* of records */
+} work_t;
+
+
+edition_t *run_edition_hold(edition_t *edition);
+void run_edition_drop(edition_t *edition);
+
+/* run_queues.c */
+run_queue_t *run_queue_find(run_t *run, const queue_settings_t *conf);
+
+/* opens the queues that are new, all or none; 0, or -1 and why */
+int run_open_queues(run_t *run, edition_t *edition, char *error, size_t size);
+
+/* NULL and why */
+recorder_t *run_recorder(run_t *run, const settings_t *settings, char *error,
+    size_t size);
+
+/* run.c's, for lane_conf_t and admit_open(); data is the run_queue_t */
+void run_job(void *data, slot_t *slot);
+void run_admitted(void *data, const admitted_t *admitted);
+
+/* run_result.c: what becomes of a job; those behind the blank settle it */
+void run_id(work_t *work);
+void run_record(work_t *work, const char *status, const verdict_t *verdict);
+const char *run_events_value(work_t *work);
+
+void run_fail(slot_t *slot, work_t *work, result_kind_e kind, int64_t delay);
+void run_dead(work_t *work, const char *reason);
+void run_delay(work_t *work, int64_t ms);
+void run_complete(slot_t *slot, const char *value);
+
+/* back to its line, unless its result is there already */
+void run_give_back(run_queue_t *queue, slot_t *slot);
+void run_gone(void *data, slot_t *slot);
+
+/* ms for which nothing may be sent under that name; and: pause it */
+int64_t run_paused(run_t *run, const char *name);
+void run_set_pause(run_t *run, const char *name, int64_t ms);
+void run_forget_pauses(run_t *run);
+
+
+#endif

@@ -1,0 +1,534 @@
+/*
+ * The queues of a run: opened, changed by a reload, drained.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "worker/run_parts.h"
+
+
+#define RUN_TICK    50      /* ms */
+#define RUN_PAUSES  1024    /* names remembered */
+
+
+edition_t *
+run_edition_hold(edition_t *edition)
+{
+    edition->refs++;
+
+    return edition;
+}
+
+
+void
+run_edition_drop(edition_t *edition)
+{
+    if (edition && --edition->refs == 0) {
+        settings_free(edition->settings);
+        free(edition);
+    }
+}
+
+
+int64_t
+run_paused(run_t *run, const char *name)
+{
+    size_t   i;
+    int64_t  now;
+
+    if (run->npauses == 0) {
+        return 0;
+    }
+
+    now = clock_ms();
+
+    for (i = 0; i < run->npauses; /* void */ ) {
+
+        if (run->pauses[i].until <= now) {
+            free(run->pauses[i].name);
+            run->pauses[i] = run->pauses[--run->npauses];
+            continue;
+        }
+
+        if (strcmp(run->pauses[i].name, name) == 0) {
+            return run->pauses[i].until - now;
+        }
+
+        i++;
+    }
+
+    return 0;
+}
+
+
+void
+run_set_pause(run_t *run, const char *name, int64_t ms)
+{
+    char         *copy;
+    size_t        i;
+    int64_t       until;
+    run_pause_t  *pauses;
+
+    until = clock_ms() + ms;
+
+    for (i = 0; i < run->npauses; i++) {
+        if (strcmp(run->pauses[i].name, name) == 0) {
+            if (run->pauses[i].until < until) {
+                run->pauses[i].until = until;
+            }
+
+            return;
+        }
+    }
+
+    /* forgotten is harmless: the provider says it again */
+
+    if (run->npauses == RUN_PAUSES) {
+        return;
+    }
+
+    copy = strdup(name);
+    pauses = realloc(run->pauses, (run->npauses + 1) * sizeof(run_pause_t));
+
+    if (pauses) {
+        run->pauses = pauses;
+    }
+
+    if (copy == NULL || pauses == NULL) {
+        free(copy);
+        return;
+    }
+
+    run->pauses[run->npauses].name = copy;
+    run->pauses[run->npauses].until = until;
+    run->npauses++;
+}
+
+
+void
+run_forget_pauses(run_t *run)
+{
+    while (run->npauses) {
+        free(run->pauses[--run->npauses].name);
+    }
+}
+
+
+/* ------------------------------------------------------------------- queues */
+
+static void
+run_queue_close(run_queue_t *queue)
+{
+    if (queue->lane) {
+        lane_close(queue->lane);
+    }
+
+    if (queue->admit) {
+        admit_close(queue->admit);
+    }
+
+    run_edition_drop(queue->edition);
+    free(queue);
+}
+
+
+static run_queue_t *
+run_queue_open(run_t *run, edition_t *edition, const queue_settings_t *conf)
+{
+    lane_conf_t   lane;
+    run_queue_t  *queue;
+
+    queue = calloc(1, sizeof(run_queue_t));
+
+    if (queue == NULL) {
+        return NULL;
+    }
+
+    queue->run = run;
+    queue->conf = conf;
+    queue->edition = run_edition_hold(edition);
+
+    memset(&lane, 0, sizeof(lane_conf_t));
+    lane.base = run->base;
+    lane.link = run->link;
+    lane.watch = run->watch;
+    lane.settings = conf;
+    lane.job = run_job;
+    lane.gone = run_gone;
+    lane.data = queue;
+
+    queue->lane = lane_open(&lane);
+
+    if (queue->lane) {
+        queue->admit = admit_open(run->base, run->link,
+                                  lane_queue(queue->lane), run_admitted);
+    }
+
+    if (queue->admit == NULL) {
+        run_queue_close(queue);
+        return NULL;
+    }
+
+    if (run->paused || run->draining) {
+        lane_stop(queue->lane, true);
+    }
+
+    return queue;
+}
+
+
+run_queue_t *
+run_queue_find(run_t *run, const queue_settings_t *conf)
+{
+    run_queue_t  *queue;
+
+    for (queue = run->queues; queue; queue = queue->next) {
+        if (strcmp(queue->conf->prefix, conf->prefix) == 0
+            && strcmp(queue->conf->name, conf->name) == 0)
+        {
+            return queue;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+run_on_link(void *data, bool ready)
+{
+    run_t        *run = data;
+    run_queue_t  *queue;
+
+    for (queue = run->queues; queue; queue = queue->next) {
+        lane_link(queue->lane, ready);
+
+        if (ready) {
+            admit_link(queue->admit);
+        }
+    }
+}
+
+
+size_t
+run_jobs(const run_t *run)
+{
+    size_t              n;
+    const slot_t       *slot;
+    const run_queue_t  *queue;
+
+    n = 0;
+
+    for (queue = run->queues; queue; queue = queue->next) {
+        for (slot = lane_slots(queue->lane); slot; slot = slot->next) {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+static void
+run_on_tick(evutil_socket_t fd, short what, void *data)
+{
+    bool           idle;
+    run_t         *run = data;
+    run_queue_t   *queue, **p;
+
+    idle = true;
+
+    for (p = &run->queues; *p; /* void */ ) {
+        queue = *p;
+
+        if (queue->leaving && lane_idle(queue->lane)) {
+            *p = queue->next;
+            run_queue_close(queue);
+            continue;
+        }
+
+        idle = (idle && lane_idle(queue->lane));
+        p = &queue->next;
+    }
+
+    if (run->draining && idle && run->drained) {
+        run->drained(run->data);
+        run->drained = NULL;
+    }
+}
+
+
+/* ---------------------------------------------------------------- life time */
+
+recorder_t *
+run_recorder(run_t *run, const settings_t *settings, char *error, size_t size)
+{
+    char        *why;
+    recorder_t  *recorder;
+
+    why = NULL;
+    recorder = recorder_open(run->base, settings, &why);
+
+    if (recorder == NULL) {
+        snprintf(error, size, "store \"%s\": %s", settings->store,
+                 why ? why : "out of memory");
+    }
+
+    free(why);
+
+    return recorder;
+}
+
+
+/*
+ * A provider that hangs keeps its connections: with fewer than there may be
+ * messages under way, others wait for it.
+ */
+
+static void
+run_warn_connections(const settings_t *settings)
+{
+    size_t   i;
+    int64_t  n;
+
+    n = 0;
+
+    for (i = 0; i < settings->nqueues; i++) {
+        if (settings->queues[i].kind == QUEUE_SEND) {
+            n += settings->queues[i].concurrency;
+        }
+    }
+
+    if (n > settings->connections) {
+        log_event(LOG_WARN_, "connections_few",
+                  "connections", "%d", settings->connections,
+                  "concurrency", "%lld", (long long) n, "reason", "%s",
+                  "less than the concurrency of all send queues: a provider"
+                  " that hangs delays the others", NULL);
+    }
+}
+
+
+/* opens what is new; all or nothing */
+
+int
+run_open_queues(run_t *run, edition_t *edition, char *error, size_t size)
+{
+    size_t                   i;
+    run_queue_t             *queue, *opened;
+    const queue_settings_t  *conf;
+
+    opened = NULL;
+
+    for (i = 0; i < edition->settings->nqueues; i++) {
+        conf = &edition->settings->queues[i];
+
+        if (run_queue_find(run, conf)) {
+            continue;
+        }
+
+        queue = run_queue_open(run, edition, conf);
+
+        if (queue == NULL) {
+            snprintf(error, size, "queue \"%s:%s\" cannot be opened: out of"
+                     " memory, or its name is too long", conf->prefix,
+                     conf->name);
+
+            while (opened) {
+                queue = opened;
+                opened = queue->next;
+                run_queue_close(queue);
+            }
+
+            return -1;
+        }
+
+        queue->next = opened;
+        opened = queue;
+    }
+
+    while (opened) {
+        queue = opened;
+        opened = queue->next;
+        queue->next = run->queues;
+        run->queues = queue;
+    }
+
+    run_warn_connections(edition->settings);
+
+    return 0;
+}
+
+
+void
+run_pause(run_t *run, bool pause)
+{
+    run_queue_t  *queue;
+
+    run->paused = pause;
+
+    for (queue = run->queues; queue; queue = queue->next) {
+        lane_stop(queue->lane, pause || queue->leaving || run->draining);
+    }
+}
+
+
+void
+run_drain(run_t *run)
+{
+    run->draining = true;
+    run_pause(run, run->paused);
+}
+
+
+/*
+ * The oldest is to be taken first again.  Each call puts its jobs in front of
+ * those of the call before it, so the newest go out first, a call's worth at a
+ * time.
+ */
+
+static void
+run_release_queue(run_queue_t *queue)
+{
+    size_t   n;
+    slot_t  *slot, *newest, *oldest;
+
+    for (newest = lane_slots(queue->lane); newest; newest = oldest->next) {
+
+        oldest = newest;
+        n = !newest->settled;
+
+        while (n < QUEUE_BATCH && oldest->next) {
+            oldest = oldest->next;
+            n += !oldest->settled;
+        }
+
+        for (slot = oldest; slot != newest; slot = slot->prev) {
+            run_give_back(queue, slot);
+        }
+
+        run_give_back(queue, newest);
+    }
+}
+
+
+void
+run_release(run_t *run)
+{
+    run_queue_t  *queue;
+
+    run->releasing = true;
+    run_drain(run);
+
+    for (queue = run->queues; queue; queue = queue->next) {
+        run_release_queue(queue);
+    }
+}
+
+
+run_t *
+run_open(struct event_base *base, settings_t *settings,
+    void (*drained)(void *data), void *data, char *error, size_t size)
+{
+    run_t           *run;
+    edition_t       *edition;
+    link_conf_t      link;
+    struct timeval   tv = { 0, RUN_TICK * 1000 };
+
+    run = calloc(1, sizeof(run_t));
+    edition = calloc(1, sizeof(edition_t));
+
+    if (run == NULL || edition == NULL) {
+        free(run);
+        free(edition);
+        snprintf(error, size, "out of memory");
+        return NULL;
+    }
+
+    edition->settings = settings;
+
+    memset(&link, 0, sizeof(link_conf_t));
+    link.name = "sluiced";
+    link.scripts = queue_scripts;
+    link.nscripts = queue_nscripts;
+    link.state = run_on_link;
+    link.data = run;
+
+    snprintf(error, size, "out of memory");
+
+    run->base = base;
+    run->edition = run_edition_hold(edition);
+    run->drained = drained;
+    run->data = data;
+
+    run->sender = sender_open(base, settings->connections);
+    run->link = link_open(base, settings, &link);
+    run->tick = event_new(base, -1, EV_PERSIST, run_on_tick, run);
+
+    if (run->link) {
+        run->watch = watch_open(base, settings, run->link);
+    }
+
+    if (run->sender == NULL || run->tick == NULL || run->watch == NULL
+        || run_open_queues(run, edition, error, size) != 0)
+    {
+        goto failed;
+    }
+
+    if (settings->store) {
+        run->recorder = run_recorder(run, settings, error, size);
+
+        if (run->recorder == NULL) {
+            goto failed;
+        }
+    }
+
+    event_add(run->tick, &tv);
+
+    return run;
+
+failed:
+
+    /* they stay the caller's */
+    edition->settings = NULL;
+    run_close(run);
+
+    return NULL;
+}
+
+
+void
+run_close(run_t *run)
+{
+    run_queue_t  *queue;
+
+    run->drained = NULL;
+
+    link_close(run->link);
+
+    while (run->queues) {
+        queue = run->queues;
+        run->queues = queue->next;
+        run_queue_close(queue);
+    }
+
+    watch_close(run->watch);
+
+    if (run->sender) {
+        sender_close(run->sender);
+    }
+
+    if (run->recorder) {
+        recorder_close(run->recorder);
+    }
+
+    if (run->tick) {
+        event_free(run->tick);
+    }
+
+    run_forget_pauses(run);
+    free(run->pauses);
+    run_edition_drop(run->edition);
+    free(run);
+}

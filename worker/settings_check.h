@@ -1,0 +1,45 @@
+/*
+ * The checks of single settings, made where they are read so that each error
+ * has its line.  For settings.c only.
+ */
+
+#ifndef SLUICE_WORKER_SETTINGS_CHECK_H
+#define SLUICE_WORKER_SETTINGS_CHECK_H
+
+#include <confuse.h>
+#include <stdio.h>
+#include "worker/worker.h"
+
+
+/* a setting at the end of every file: see settings_text() */
+#define SETTINGS_END  "end-of-settings"
+
+/* Begins a load: errors are counted from 0 and written to `errors`. */
+void settings_check(cfg_t *cfg, const char *path, FILE *errors);
+size_t settings_errors(void);
+
+/* "file:line: what"; the line is where the parser is in that section */
+void settings_error(cfg_t *cfg, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* cfg_include() for what can be read */
+int settings_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv);
+
+/* sluice_url_parse(); the path of a socket may be relative */
+const char *settings_url(sluice_url_t *url, const char *text);
+
+/*
+ * A secret as it is, or "file:PATH" (the end of line is cut off), or
+ * "env:NAME".  0 and *secret, malloc()ed; or -1 and *error, which never
+ * repeats the secret.
+ */
+int settings_secret(const char *text, char **secret, const char **error);
+
+/* NULL or what is wrong with it */
+const char *settings_queue_name(const char *name);
+
+/* "debug", "info", "warn", "error" -> LOG_*_, or -1 */
+int settings_log_level(const char *name);
+
+
+#endif

@@ -1,0 +1,467 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "worker/watch.h"
+
+
+#define WATCH_NAME  "sluiced:watch"
+
+
+typedef struct watch_group_s  watch_group_t;
+
+struct watched_s {
+    watch_group_t  *group;
+    const char     *marker;
+    watch_pt        marked;
+    void           *data;
+    char            name[512];     /* as BullMQ names a worker's connection */
+    bool            wanted;
+    bool            waited;        /* part of the wait that is open */
+};
+
+struct watch_group_s {
+    watch_t        *watch;
+    link_t         *link;
+    struct event   *turn;          /* at the end of the loop's turn */
+    watched_t      *queues[WATCH_GROUP];
+    size_t          nqueues;
+    char            name[512];     /* that Redis knows; "" not yet */
+    long long       id;            /* CLIENT ID, 0 not known */
+    bool            waiting;
+    bool            unblocking;
+};
+
+struct watch_s {
+    struct event_base  *base;
+    settings_t          settings;    /* what a link needs */
+    link_t             *main_link;
+    watch_group_t     **groups;
+    size_t              ngroups;
+};
+
+
+static void
+watch_touch(watch_group_t *group)
+{
+    event_active(group->turn, 0, 0);
+}
+
+
+/* "<prefix>:<base64 of the queue>": how dashboards find a queue's workers */
+
+static void
+watch_name(char *dst, size_t size, const char *prefix, const char *queue)
+{
+    size_t          i, n, len;
+    uint32_t        bits;
+    unsigned char   b[3];
+
+    static const char  digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    n = snprintf(dst, size, "%s:", prefix);
+    len = strlen(queue);
+
+    for (i = 0; i < len && n + 5 < size; i += 3) {
+        b[0] = queue[i];
+        b[1] = (i + 1 < len) ? queue[i + 1] : 0;
+        b[2] = (i + 2 < len) ? queue[i + 2] : 0;
+
+        bits = (uint32_t) b[0] << 16 | (uint32_t) b[1] << 8 | b[2];
+
+        dst[n++] = digits[bits >> 18];
+        dst[n++] = digits[bits >> 12 & 63];
+        dst[n++] = (i + 1 < len) ? digits[bits >> 6 & 63] : '=';
+        dst[n++] = (i + 2 < len) ? digits[bits & 63] : '=';
+    }
+
+    dst[n] = '\0';
+
+    /* Redis takes no white space or control character in a name */
+
+    for (i = 0; i < n; i++) {
+        if (dst[i] <= ' ' || dst[i] > '~') {
+            dst[i] = '_';
+        }
+    }
+}
+
+
+static void
+watch_put_back(watch_t *watch, const char *marker, const redisReply *member,
+    const redisReply *score)
+{
+    if (link_ready(watch->main_link)) {
+        (void) sluice_redis_command(link_redis(watch->main_link), clock_ms(),
+                                    NULL, NULL, "ZADD", marker, score->str,
+                                    member->str, NULL);
+    }
+}
+
+
+static void
+watch_popped(watch_group_t *group, const redisReply *reply)
+{
+    size_t       i;
+    int64_t      due;
+    watched_t   *queue;
+    redisReply  *key, *member, *score;
+
+    key = reply->element[0];
+    member = reply->element[1];
+    score = reply->element[2];
+
+    if (key->type != REDIS_REPLY_STRING || member->type != REDIS_REPLY_STRING
+        || score->type != REDIS_REPLY_STRING)
+    {
+        return;
+    }
+
+    due = (strcmp(member->str, "0") == 0) ? 0
+                                          : (int64_t) strtod(score->str, NULL);
+
+    for (i = 0; i < group->nqueues; i++) {
+        queue = group->queues[i];
+
+        if (strcmp(queue->marker, key->str) == 0) {
+            if (queue->marked(queue->data, due)) {
+                return;
+            }
+
+            break;
+        }
+    }
+
+    /* of a full queue, or one that is no longer ours */
+    watch_put_back(group->watch, key->str, member, score);
+}
+
+
+static void
+watch_on_pop(void *data, const redisReply *reply)
+{
+    size_t          i;
+    watch_group_t  *group = data;
+
+    group->waiting = false;
+
+    for (i = 0; i < group->nqueues; i++) {
+        group->queues[i]->waited = false;
+    }
+
+    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3) {
+        watch_popped(group, reply);
+
+    } else if (reply && reply->type == REDIS_REPLY_ERROR) {
+
+        /*
+         * LOADING, a marker that is no sorted set: the queues look by
+         * themselves every few seconds; do not spin here.
+         */
+
+        log_event(LOG_ERROR_, "watch_failed", "error", "%s", reply->str, NULL);
+        return;
+    }
+
+    watch_touch(group);
+}
+
+
+static void
+watch_on_id(void *data, const redisReply *reply)
+{
+    watch_group_t  *group = data;
+
+    group->id = (reply && reply->type == REDIS_REPLY_INTEGER) ? reply->integer
+                                                              : 0;
+
+    /* a queue that came meanwhile could not end the wait without it */
+    watch_touch(group);
+}
+
+
+static void
+watch_rename(watch_group_t *group)
+{
+    const char  *name;
+
+    name = (group->nqueues == 1) ? group->queues[0]->name : WATCH_NAME;
+
+    if (strcmp(name, group->name) != 0) {
+        snprintf(group->name, sizeof(group->name), "%s", name);
+        (void) sluice_redis_command(link_redis(group->link), clock_ms(), NULL,
+                                    NULL, "CLIENT", "SETNAME", name, NULL);
+    }
+}
+
+
+/*
+ * It may have overtaken the wait that it was to end, on another connection:
+ * then nobody was woken, and it is said again.
+ */
+
+static void
+watch_on_unblocked(void *data, const redisReply *reply)
+{
+    watch_group_t  *group = data;
+
+    group->unblocking = false;
+
+    if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0) {
+        watch_touch(group);
+    }
+}
+
+
+static void
+watch_unblock(watch_group_t *group)
+{
+    char     id[24];
+    link_t  *link;
+
+    link = group->watch->main_link;
+
+    if (group->unblocking || group->id == 0 || !link_ready(link)) {
+        return;
+    }
+
+    snprintf(id, sizeof(id), "%lld", group->id);
+
+    group->unblocking =
+        sluice_redis_command(link_redis(link), clock_ms(), watch_on_unblocked,
+                             group, "CLIENT", "UNBLOCK", id, NULL)
+        == SLUICE_REDIS_OK;
+}
+
+
+static void
+watch_on_turn(evutil_socket_t fd, short what, void *data)
+{
+    size_t           i, n, missing;
+    watched_t       *queue;
+    watch_group_t   *group = data;
+    sluice_redis_t  *redis;
+
+    if (!link_ready(group->link)) {
+        return;
+    }
+
+    n = 0;
+    missing = 0;
+
+    for (i = 0; i < group->nqueues; i++) {
+        queue = group->queues[i];
+        n += queue->wanted;
+        missing += (queue->wanted && !queue->waited);
+    }
+
+    if (group->waiting) {
+        if (missing) {
+            watch_unblock(group);
+        }
+
+        return;
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    watch_rename(group);
+    redis = link_redis(group->link);
+
+    if (sluice_redis_begin(redis, n + 2, clock_ms()) != SLUICE_REDIS_OK) {
+        return;
+    }
+
+    sluice_redis_arg(redis, "BZPOPMIN", 8);
+
+    for (i = 0; i < group->nqueues; i++) {
+        queue = group->queues[i];
+        queue->waited = queue->wanted;
+
+        if (queue->wanted) {
+            sluice_redis_arg(redis, queue->marker, strlen(queue->marker));
+        }
+    }
+
+    sluice_redis_arg_int(redis, WATCH_WAIT);
+
+    group->waiting = (sluice_redis_end(redis, watch_on_pop, group)
+                      == SLUICE_REDIS_OK);
+}
+
+
+static void
+watch_on_state(void *data, bool ready)
+{
+    watch_group_t  *group = data;
+
+    group->id = 0;
+    group->name[0] = '\0';
+
+    if (ready) {
+        (void) sluice_redis_command(link_redis(group->link), clock_ms(),
+                                    watch_on_id, group, "CLIENT", "ID", NULL);
+        watch_touch(group);
+    }
+}
+
+
+static watch_group_t *
+watch_group(watch_t *watch)
+{
+    size_t          i;
+    link_conf_t     conf;
+    watch_group_t  *group, **groups;
+
+    for (i = 0; i < watch->ngroups; i++) {
+        if (watch->groups[i]->nqueues < WATCH_GROUP) {
+            return watch->groups[i];
+        }
+    }
+
+    groups = realloc(watch->groups, (watch->ngroups + 1) * sizeof(*groups));
+
+    if (groups == NULL) {
+        return NULL;
+    }
+
+    watch->groups = groups;
+    group = calloc(1, sizeof(watch_group_t));
+
+    if (group == NULL) {
+        return NULL;
+    }
+
+    memset(&conf, 0, sizeof(conf));
+    conf.name = WATCH_NAME;
+    conf.timeout = watch->settings.redis_timeout + WATCH_WAIT * 1000;
+    conf.state = watch_on_state;
+    conf.data = group;
+
+    group->watch = watch;
+    group->turn = event_new(watch->base, -1, 0, watch_on_turn, group);
+    group->link = link_open(watch->base, &watch->settings, &conf);
+
+    if (group->turn == NULL || group->link == NULL) {
+        if (group->turn) {
+            event_free(group->turn);
+        }
+
+        link_close(group->link);
+        free(group);
+        return NULL;
+    }
+
+    watch->groups[watch->ngroups++] = group;
+
+    return group;
+}
+
+
+watch_t *
+watch_open(struct event_base *base, const settings_t *settings,
+    link_t *main_link)
+{
+    watch_t  *watch;
+
+    watch = calloc(1, sizeof(watch_t));
+
+    if (watch) {
+        watch->base = base;
+        watch->settings.redis = settings->redis;
+        watch->settings.redis_timeout = settings->redis_timeout;
+        watch->main_link = main_link;
+    }
+
+    return watch;
+}
+
+
+void
+watch_close(watch_t *watch)
+{
+    size_t  i, j;
+
+    for (i = 0; watch && i < watch->ngroups; i++) {
+        link_close(watch->groups[i]->link);
+        event_free(watch->groups[i]->turn);
+
+        for (j = 0; j < watch->groups[i]->nqueues; j++) {
+            free(watch->groups[i]->queues[j]);
+        }
+
+        free(watch->groups[i]);
+    }
+
+    if (watch) {
+        free(watch->groups);
+        free(watch);
+    }
+}
+
+
+watched_t *
+watch_add(watch_t *watch, const char *marker, const char *prefix,
+    const char *queue, watch_pt marked, void *data)
+{
+    watched_t      *watched;
+    watch_group_t  *group;
+
+    group = watch_group(watch);
+
+    if (group == NULL) {
+        return NULL;
+    }
+
+    watched = calloc(1, sizeof(watched_t));
+
+    if (watched == NULL) {
+        return NULL;
+    }
+
+    watched->group = group;
+    watched->marker = marker;
+    watched->marked = marked;
+    watched->data = data;
+    watch_name(watched->name, sizeof(watched->name), prefix, queue);
+
+    group->queues[group->nqueues++] = watched;
+
+    return watched;
+}
+
+
+void
+watch_remove(watched_t *watched)
+{
+    size_t          i;
+    watch_group_t  *group;
+
+    group = watched->group;
+
+    for (i = 0; group->queues[i] != watched; i++) {
+        /* it is there */
+    }
+
+    group->queues[i] = group->queues[--group->nqueues];
+
+    /* what it may pop yet is put back */
+    free(watched);
+}
+
+
+void
+watch_want(watched_t *watched, bool wanted)
+{
+    if (watched->wanted == wanted) {
+        return;
+    }
+
+    watched->wanted = wanted;
+
+    if (wanted && !watched->waited) {
+        watch_touch(watched->group);
+    }
+}
