@@ -33,7 +33,7 @@ static void ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch);
 static ngx_uint_t ngx_http_sluice_batch_compact(
     ngx_http_sluice_batch_t *batch);
 static void ngx_http_sluice_batch_job(sluice_redis_t *client,
-    const ngx_http_sluice_ctx_t *ctx);
+    const ngx_http_sluice_item_t *item);
 static void ngx_http_sluice_batch_reply(void *data, const redisReply *reply);
 static void ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
     const redisReply *reply);
@@ -47,18 +47,18 @@ static void ngx_http_sluice_batch_registered(void *data,
 
 ngx_int_t
 ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
-    ngx_http_sluice_ctx_t *ctx, ngx_uint_t major)
+    ngx_http_sluice_item_t *item, ngx_uint_t major)
 {
     ngx_http_sluice_batch_t  *batch;
 
-    batch = ngx_http_sluice_batch_open(link, &ctx->base, major);
+    batch = ngx_http_sluice_batch_open(link, &item->base, major);
     if (batch == NULL) {
         return NGX_ERROR;
     }
 
-    ctx->slot = &batch->jobs[batch->n];
-    batch->jobs[batch->n++] = ctx;
-    batch->bytes += ctx->head.len + ctx->data.len + ctx->tail.len;
+    item->slot = &batch->jobs[batch->n];
+    batch->jobs[batch->n++] = item;
+    batch->bytes += item->head.len + item->data.len + item->tail.len;
 
     if (batch->n == NGX_HTTP_SLUICE_BATCH
         || batch->bytes >= NGX_HTTP_SLUICE_CALL)
@@ -224,22 +224,22 @@ ngx_http_sluice_batch_compact(ngx_http_sluice_batch_t *batch)
 
 static void
 ngx_http_sluice_batch_job(sluice_redis_t *client,
-    const ngx_http_sluice_ctx_t *ctx)
+    const ngx_http_sluice_item_t *item)
 {
-    sluice_redis_arg(client, ctx->id.data, ctx->id.len);
-    sluice_redis_arg(client, ctx->type.data, ctx->type.len);
+    sluice_redis_arg(client, item->id.data, item->id.len);
+    sluice_redis_arg(client, item->type.data, item->type.len);
 
     sluice_redis_arg_begin(client,
-                           ctx->head.len + ctx->data.len + ctx->tail.len);
-    sluice_redis_piece(client, ctx->head.data, ctx->head.len);
-    sluice_redis_piece(client, ctx->data.data, ctx->data.len);
-    sluice_redis_piece(client, ctx->tail.data, ctx->tail.len);
+                           item->head.len + item->data.len + item->tail.len);
+    sluice_redis_piece(client, item->head.data, item->head.len);
+    sluice_redis_piece(client, item->data.data, item->data.len);
+    sluice_redis_piece(client, item->tail.data, item->tail.len);
 
-    sluice_redis_arg(client, ctx->opts.data, ctx->opts.len);
-    sluice_redis_arg_int(client, ctx->delay);
-    sluice_redis_arg_int(client, ctx->priority);
+    sluice_redis_arg(client, item->opts.data, item->opts.len);
+    sluice_redis_arg_int(client, item->delay);
+    sluice_redis_arg_int(client, item->priority);
     sluice_redis_arg(client, "0", 1);
-    sluice_redis_arg_int(client, ctx->time);
+    sluice_redis_arg_int(client, item->ctx->time);
 }
 
 
@@ -353,7 +353,7 @@ ngx_http_sluice_batch_answer(ngx_http_sluice_link_t *link)
 {
     ngx_uint_t                i;
     ngx_queue_t              *q;
-    ngx_http_sluice_ctx_t    *ctx;
+    ngx_http_sluice_item_t   *item;
     ngx_http_sluice_batch_t  *batch;
 
     while (!ngx_queue_empty(&link->done)) {
@@ -364,18 +364,18 @@ ngx_http_sluice_batch_answer(ngx_http_sluice_link_t *link)
         batch = ngx_queue_data(q, ngx_http_sluice_batch_t, queue);
 
         for (i = 0; i < batch->n; i++) {
-            ctx = batch->jobs[i];
+            item = batch->jobs[i];
 
-            if (ctx == NULL) {
+            if (item == NULL) {
                 continue;
             }
 
             batch->jobs[i] = NULL;
-            ctx->slot = NULL;
+            item->slot = NULL;
 
-            ctx->job = batch->result ? batch->result : batch->results[i];
+            item->job = batch->result ? batch->result : batch->results[i];
 
-            ngx_http_sluice_enqueued(ctx);
+            ngx_http_sluice_enqueued(item);
         }
 
         ngx_http_sluice_batch_free(batch);

@@ -65,6 +65,7 @@ ngx_http_sluice_ctx(ngx_http_request_t *r)
     ngx_memzero(ctx, sizeof(ngx_http_sluice_ctx_t));
 
     ctx->request = r;
+    ctx->item.ctx = ctx;
     ctx->process = ngx_http_sluice_status_process(mcf);
 
     cln->handler = ngx_http_sluice_ctx_gone;

@@ -6,17 +6,17 @@
 
 
 static ngx_int_t ngx_http_sluice_enqueue_prefix(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     ngx_str_t *prefix);
 static ngx_int_t ngx_http_sluice_enqueue_id(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue);
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue);
 static ngx_int_t ngx_http_sluice_enqueue_type(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify);
 static ngx_int_t ngx_http_sluice_enqueue_opts(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue);
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue);
 static ngx_int_t ngx_http_sluice_enqueue_envelope(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify);
 static size_t ngx_http_sluice_enqueue_headers(ngx_http_request_t *r,
     const ngx_http_sluice_enqueue_t *enqueue, sluice_text_t *pairs);
@@ -36,21 +36,21 @@ ngx_http_sluice_text(const ngx_str_t *s)
 
 ngx_int_t
 ngx_http_sluice_enqueue_names(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue)
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue)
 {
     u_char      base[SLUICE_KEYS_MAX];
     size_t      len;
     ngx_int_t   rc;
     ngx_str_t   prefix;
 
-    ngx_str_null(&ctx->tenant);
+    ngx_str_null(&item->tenant);
 
     if (enqueue->base.len) {
-        ctx->base = enqueue->base;
-        ctx->queue = enqueue->queue.value;
+        item->base = enqueue->base;
+        item->queue = enqueue->queue.value;
 
         if (enqueue->tenant) {
-            ctx->tenant = enqueue->tenant->value;
+            item->tenant = enqueue->tenant->value;
         }
 
         return NGX_OK;
@@ -58,51 +58,51 @@ ngx_http_sluice_enqueue_names(ngx_http_request_t *r,
 
     if (ngx_http_complex_value(r,
                                (ngx_http_complex_value_t *) &enqueue->queue,
-                               &ctx->queue)
+                               &item->queue)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (!sluice_keys_name_ok((char *) ctx->queue.data, ctx->queue.len)) {
-        ngx_str_null(&ctx->queue);
+    if (!sluice_keys_name_ok((char *) item->queue.data, item->queue.len)) {
+        ngx_str_null(&item->queue);
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_sluice_enqueue_prefix(r, ctx, enqueue, &prefix);
+    rc = ngx_http_sluice_enqueue_prefix(r, item, enqueue, &prefix);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
     len = ngx_http_sluice_enqueue_base(base,
-                                       enqueue->tenant ? &ctx->tenant : NULL,
+                                       enqueue->tenant ? &item->tenant : NULL,
                                        enqueue->prefix ? &prefix : NULL,
-                                       &ctx->queue);
+                                       &item->queue);
     if (len == 0) {
         return NGX_DECLINED;
     }
 
-    ctx->base.data = ngx_pnalloc(r->pool, len);
-    if (ctx->base.data == NULL) {
+    item->base.data = ngx_pnalloc(r->pool, len);
+    if (item->base.data == NULL) {
         return NGX_ERROR;
     }
 
-    ctx->base.len = len;
-    ngx_memcpy(ctx->base.data, base, len);
+    item->base.len = len;
+    ngx_memcpy(item->base.data, base, len);
 
     return NGX_OK;
 }
 
 
 /*
- * ctx->tenant or *prefix.  What comes from a request is a name, or a name in
- * braces for prefix=.
+ * The item's tenant or *prefix.  What comes from a request is a name, or a name
+ * in braces for prefix=.
  */
 
 static ngx_int_t
 ngx_http_sluice_enqueue_prefix(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     ngx_str_t *prefix)
 {
     char    *name;
@@ -110,14 +110,16 @@ ngx_http_sluice_enqueue_prefix(ngx_http_request_t *r,
 
     if (enqueue->tenant) {
 
-        if (ngx_http_complex_value(r, enqueue->tenant, &ctx->tenant)
+        if (ngx_http_complex_value(r, enqueue->tenant, &item->tenant)
             != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        if (!sluice_keys_name_ok((char *) ctx->tenant.data, ctx->tenant.len)) {
-            ngx_str_null(&ctx->tenant);
+        if (!sluice_keys_name_ok((char *) item->tenant.data,
+                                 item->tenant.len))
+        {
+            ngx_str_null(&item->tenant);
             return NGX_DECLINED;
         }
 
@@ -177,43 +179,43 @@ ngx_http_sluice_enqueue_base(u_char *base, const ngx_str_t *tenant,
 
 
 ngx_int_t
-ngx_http_sluice_enqueue_job(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
+ngx_http_sluice_enqueue_job(ngx_http_request_t *r, ngx_http_sluice_item_t *item,
     const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify)
 {
     ngx_time_t  *tp;
 
     tp = ngx_timeofday();
-    ctx->time = (int64_t) tp->sec * 1000 + tp->msec;
+    item->ctx->time = (int64_t) tp->sec * 1000 + tp->msec;
 
-    if (ngx_http_sluice_enqueue_id(r, ctx, enqueue) != NGX_OK
-        || ngx_http_sluice_enqueue_type(r, ctx, enqueue, verify) != NGX_OK
-        || ngx_http_sluice_enqueue_opts(r, ctx, enqueue) != NGX_OK)
+    if (ngx_http_sluice_enqueue_id(r, item, enqueue) != NGX_OK
+        || ngx_http_sluice_enqueue_type(r, item, enqueue, verify) != NGX_OK
+        || ngx_http_sluice_enqueue_opts(r, item, enqueue) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (enqueue->raw) {
-        ngx_str_null(&ctx->head);
-        ngx_str_null(&ctx->tail);
-        ctx->data = ctx->body;
+        ngx_str_null(&item->head);
+        ngx_str_null(&item->tail);
+        item->data = item->ctx->body;
 
         return NGX_OK;
     }
 
-    return ngx_http_sluice_enqueue_envelope(r, ctx, enqueue, verify);
+    return ngx_http_sluice_enqueue_envelope(r, item, enqueue, verify);
 }
 
 
 static ngx_int_t
-ngx_http_sluice_enqueue_id(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
-    const ngx_http_sluice_enqueue_t *enqueue)
+ngx_http_sluice_enqueue_id(ngx_http_request_t *r,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue)
 {
     ngx_str_t                   value;
     ngx_http_sluice_process_t  *process;
 
-    ctx->id.data = ngx_pnalloc(r->pool, SLUICE_KEYS_ID_MAX + 1);
-    if (ctx->id.data == NULL) {
+    item->id.data = ngx_pnalloc(r->pool, SLUICE_KEYS_ID_MAX + 1);
+    if (item->id.data == NULL) {
         return NGX_ERROR;
     }
 
@@ -226,44 +228,48 @@ ngx_http_sluice_enqueue_id(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     }
 
     if (value.len) {
-        ctx->id.len = sluice_keys_job_id((char *) ctx->id.data, enqueue->kind,
-                                         (char *) value.data, value.len);
+        item->id.len = sluice_keys_job_id((char *) item->id.data,
+                                          enqueue->kind, (char *) value.data,
+                                          value.len);
 
     } else {
-        process = ctx->process;
+        process = item->ctx->process;
 
-        ctx->id.len = sluice_keys_new_id((char *) ctx->id.data, enqueue->kind,
-                                         ctx->time, process->random,
-                                         process->sequence++);
+        item->id.len = sluice_keys_new_id((char *) item->id.data,
+                                          enqueue->kind, item->ctx->time,
+                                          process->random,
+                                          process->sequence++);
     }
 
-    return ctx->id.len ? NGX_OK : NGX_ERROR;
+    return item->id.len ? NGX_OK : NGX_ERROR;
 }
 
 
 static ngx_int_t
-ngx_http_sluice_enqueue_type(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
-    const ngx_http_sluice_enqueue_t *enqueue,
+ngx_http_sluice_enqueue_type(ngx_http_request_t *r,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify)
 {
     if (enqueue->name) {
 
-        if (ngx_http_complex_value(r, enqueue->name, &ctx->type) != NGX_OK) {
+        if (ngx_http_complex_value(r, enqueue->name, &item->type) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        if (ctx->type.len > NGX_HTTP_SLUICE_NAME
-            || !sluice_json_is_text(ctx->type.data, ctx->type.len))
+        if (item->type.len > NGX_HTTP_SLUICE_NAME
+            || !sluice_json_is_text(item->type.data, item->type.len))
         {
-            ngx_str_null(&ctx->type);
+            ngx_str_null(&item->type);
         }
 
-    } else if (ngx_http_sluice_json_event(r, ctx, &ctx->type) != NGX_OK) {
+    } else if (ngx_http_sluice_json_event(r, item->ctx, &item->type)
+               != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    if (ctx->type.len == 0) {
-        ctx->type = verify->name;
+    if (item->type.len == 0) {
+        item->type = verify->name;
     }
 
     return NGX_OK;
@@ -271,16 +277,16 @@ ngx_http_sluice_enqueue_type(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_sluice_enqueue_opts(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
-    const ngx_http_sluice_enqueue_t *enqueue)
+ngx_http_sluice_enqueue_opts(ngx_http_request_t *r,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue)
 {
     int64_t            number;
     ngx_str_t          value;
     sluice_job_opts_t  options;
 
-    ctx->opts = enqueue->opts;
-    ctx->priority = enqueue->options.priority;
-    ctx->delay = enqueue->options.delay;
+    item->opts = enqueue->opts;
+    item->priority = enqueue->options.priority;
+    item->delay = enqueue->options.delay;
 
     if (enqueue->priority == NULL && enqueue->delay == NULL) {
         return NGX_OK;
@@ -303,7 +309,7 @@ ngx_http_sluice_enqueue_opts(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
             number = 0;
         }
 
-        ctx->priority = number;
+        item->priority = number;
     }
 
     if (enqueue->delay) {
@@ -321,19 +327,19 @@ ngx_http_sluice_enqueue_opts(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
             number = 0;
         }
 
-        ctx->delay = number;
+        item->delay = number;
     }
 
-    ctx->opts.data = ngx_pnalloc(r->pool, SLUICE_JOB_OPTS_MAX);
-    if (ctx->opts.data == NULL) {
+    item->opts.data = ngx_pnalloc(r->pool, SLUICE_JOB_OPTS_MAX);
+    if (item->opts.data == NULL) {
         return NGX_ERROR;
     }
 
     options = enqueue->options;
-    options.priority = ctx->priority;
-    options.delay = ctx->delay;
+    options.priority = item->priority;
+    options.delay = item->delay;
 
-    ctx->opts.len = sluice_job_opts((char *) ctx->opts.data, &options);
+    item->opts.len = sluice_job_opts((char *) item->opts.data, &options);
 
     return NGX_OK;
 }
@@ -341,9 +347,11 @@ ngx_http_sluice_enqueue_opts(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_sluice_enqueue_envelope(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify)
 {
+    const ngx_http_sluice_ctx_t *ctx = item->ctx;
+
     u_char             *p;
     size_t              body;
     ngx_str_t           source;
@@ -359,11 +367,11 @@ ngx_http_sluice_enqueue_envelope(ngx_http_request_t *r,
 
     ngx_memzero(&envelope, sizeof(sluice_envelope_t));
 
-    envelope.id = ngx_http_sluice_text(&ctx->id);
+    envelope.id = ngx_http_sluice_text(&item->id);
     envelope.source = ngx_http_sluice_text(&source);
-    envelope.type = ngx_http_sluice_text(&ctx->type);
+    envelope.type = ngx_http_sluice_text(&item->type);
     envelope.time_ms = ctx->time;
-    envelope.tenant = ngx_http_sluice_text(&ctx->tenant);
+    envelope.tenant = ngx_http_sluice_text(&item->tenant);
     envelope.scheme = ngx_http_sluice_text(&verify->name);
     envelope.verified = ctx->verified == verify
                         && ctx->verdict == NGX_HTTP_SLUICE_VALID;
@@ -386,35 +394,36 @@ ngx_http_sluice_enqueue_envelope(ngx_http_request_t *r,
         envelope.data = SLUICE_ENVELOPE_BINARY;
     }
 
-    ctx->head.len = sluice_envelope_head(NULL, &envelope);
-    ctx->tail.len = sluice_envelope_tail(NULL, &envelope);
+    item->head.len = sluice_envelope_head(NULL, &envelope);
+    item->tail.len = sluice_envelope_tail(NULL, &envelope);
     body = ctx->is_json ? 0 : sluice_envelope_body(NULL, &envelope,
                                                    ctx->body.data,
                                                    ctx->body.len);
 
-    if (ctx->head.len + ctx->tail.len + (ctx->is_json ? ctx->body.len : body)
+    if (item->head.len + item->tail.len
+        + (ctx->is_json ? ctx->body.len : body)
         > NGX_HTTP_SLUICE_DATA_MAX)
     {
         return NGX_DECLINED;
     }
 
-    p = ngx_pnalloc(r->pool, ctx->head.len + ctx->tail.len + body);
+    p = ngx_pnalloc(r->pool, item->head.len + item->tail.len + body);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ctx->head.data = p;
+    item->head.data = p;
     p += sluice_envelope_head(p, &envelope);
 
-    ctx->tail.data = p;
+    item->tail.data = p;
     p += sluice_envelope_tail(p, &envelope);
 
     if (ctx->is_json) {
-        ctx->data = ctx->body;
+        item->data = ctx->body;
 
     } else {
-        ctx->data.data = p;
-        ctx->data.len = sluice_envelope_body(p, &envelope, ctx->body.data,
+        item->data.data = p;
+        item->data.len = sluice_envelope_body(p, &envelope, ctx->body.data,
                                              ctx->body.len);
     }
 

@@ -188,7 +188,7 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
     }
 
     if (conf->enqueue) {
-        rc = ngx_http_sluice_enqueue_names(r, ctx, conf->enqueue);
+        rc = ngx_http_sluice_enqueue_names(r, &ctx->item, conf->enqueue);
 
         if (rc == NGX_DECLINED) {
             return ngx_http_sluice_end(r,
@@ -443,7 +443,8 @@ ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 
     link = ngx_http_sluice_redis_link(mcf, conf->enqueue->server);
 
-    rc = ngx_http_sluice_enqueue_job(r, ctx, conf->enqueue, conf->verify);
+    rc = ngx_http_sluice_enqueue_job(r, &ctx->item, conf->enqueue,
+                                     conf->verify);
 
     if (rc == NGX_DECLINED) {
         return ngx_http_sluice_refuse_large(r, ctx);
@@ -469,9 +470,11 @@ ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     }
 
     cln->handler = ngx_http_sluice_request_gone;
-    cln->data = ctx;
+    cln->data = &ctx->item;
 
-    if (ngx_http_sluice_batch_add(link, ctx, conf->enqueue->major) != NGX_OK) {
+    if (ngx_http_sluice_batch_add(link, &ctx->item, conf->enqueue->major)
+        != NGX_OK)
+    {
         ctx->job = NGX_HTTP_SLUICE_JOB_FULL;
         return ngx_http_sluice_answer(r, ctx);
     }
@@ -483,19 +486,22 @@ ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 
 
 void
-ngx_http_sluice_enqueued(ngx_http_sluice_ctx_t *ctx)
+ngx_http_sluice_enqueued(ngx_http_sluice_item_t *item)
 {
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_http_sluice_ctx_t  *ctx;
 
+    ctx = item->ctx;
     r = ctx->request;
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
-                   "sluice enqueued: %d, \"%V\"", ctx->job, &ctx->id);
+                   "sluice enqueued: %d, \"%V\"", item->job, &item->id);
 
+    ctx->job = item->job;
     ctx->took = ngx_current_msec - ctx->asked;
 
     ngx_http_finalize_request(r, ngx_http_sluice_answer(r, ctx));
@@ -561,10 +567,10 @@ ngx_http_sluice_proven(const ngx_http_sluice_ctx_t *ctx,
 static void
 ngx_http_sluice_request_gone(void *data)
 {
-    ngx_http_sluice_ctx_t  *ctx = data;
+    ngx_http_sluice_item_t  *item = data;
 
-    if (ctx->slot) {
-        *ctx->slot = NULL;
-        ctx->slot = NULL;
+    if (item->slot) {
+        *item->slot = NULL;
+        item->slot = NULL;
     }
 }

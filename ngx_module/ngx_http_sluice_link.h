@@ -30,7 +30,7 @@ struct ngx_http_sluice_batch_s {
     size_t                          bytes;      /* of the jobs' data */
     u_char                          base[SLUICE_KEYS_MAX];
     ngx_uint_t                      n;
-    ngx_http_sluice_ctx_t          *jobs[NGX_HTTP_SLUICE_BATCH];
+    ngx_http_sluice_item_t         *jobs[NGX_HTTP_SLUICE_BATCH];
     uint8_t                         results[NGX_HTTP_SLUICE_BATCH];
 };
 
@@ -38,11 +38,11 @@ struct ngx_http_sluice_batch_s {
 extern const sluice_script_t *const  ngx_http_sluice_batch_scripts[1];
 
 /*
- * Takes ctx's job along with those of this loop turn.  NGX_OK: it will be
+ * Takes the item along with those of this loop turn.  NGX_OK: it will be
  * answered by ngx_http_sluice_enqueued(), later than this call; NGX_ERROR.
  */
 ngx_int_t ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
-    ngx_http_sluice_ctx_t *ctx, ngx_uint_t major);
+    ngx_http_sluice_item_t *item, ngx_uint_t major);
 /* Writes the open batches as commands. */
 void ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link);
 /* Answers the requests of the batches that are done. */

@@ -44,6 +44,7 @@
 
 
 typedef struct ngx_http_sluice_ctx_s   ngx_http_sluice_ctx_t;
+typedef struct ngx_http_sluice_item_s  ngx_http_sluice_item_t;
 typedef struct ngx_http_sluice_link_s  ngx_http_sluice_link_t;
 
 
@@ -277,6 +278,26 @@ typedef enum {
 } ngx_http_sluice_verdict_e;
 
 
+/* One job, from the request to what Redis made of it. */
+
+struct ngx_http_sluice_item_s {
+    ngx_http_sluice_ctx_t          *ctx;
+    ngx_http_sluice_item_t        **slot;       /* in a batch; NULL once out */
+    ngx_str_t                       tenant;
+    ngx_str_t                       queue;
+    ngx_str_t                       base;       /* "<prefix>:<queue>:" */
+    ngx_str_t                       id;
+    ngx_str_t                       type;       /* of the event, the job name */
+    ngx_str_t                       opts;
+    ngx_str_t                       head;       /* around the body */
+    ngx_str_t                       data;
+    ngx_str_t                       tail;
+    int64_t                         delay;
+    int64_t                         priority;
+    ngx_http_sluice_job_e           job;
+};
+
+
 /*
  * A request's state.  It is the data of a cleanup of the request's pool, so an
  * internal redirect, which forgets r->ctx, finds it again.
@@ -300,23 +321,12 @@ struct ngx_http_sluice_ctx_s {
 
     ngx_str_t                       body;       /* in one piece, when joined */
 
-    ngx_str_t                       tenant;
-    ngx_str_t                       queue;
-    ngx_str_t                       base;       /* "<prefix>:<queue>:" */
-    ngx_str_t                       id;
-    ngx_str_t                       type;       /* of the event, the job name */
-    ngx_str_t                       opts;
-    ngx_str_t                       head;       /* around the body */
-    ngx_str_t                       data;
-    ngx_str_t                       tail;
-    int64_t                         delay;
-    int64_t                         priority;
-    int64_t                         time;       /* ms */
+    ngx_http_sluice_item_t          item;
+    int64_t                         time;       /* ms, of the event */
 
-    ngx_http_sluice_ctx_t         **slot;       /* in a batch; NULL once out */
     ngx_msec_t                      asked;
     ngx_msec_t                      took;
-    ngx_http_sluice_job_e           job;
+    ngx_http_sluice_job_e           job;        /* of all items */
 
     ngx_http_sluice_counter_e       outcome;    /* RECEIVED: none yet */
 
@@ -352,8 +362,8 @@ ngx_int_t ngx_http_sluice_precontent_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_sluice_content_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_sluice_respond_handler(ngx_http_request_t *r);
 
-/* The job's result is in ctx->job: answers.  Called from a batch. */
-void ngx_http_sluice_enqueued(ngx_http_sluice_ctx_t *ctx);
+/* The item's result is known: answers.  Called from a batch. */
+void ngx_http_sluice_enqueued(ngx_http_sluice_item_t *item);
 
 
 /* _ctx.c */
@@ -482,16 +492,16 @@ char *ngx_http_sluice_enqueue_merge(ngx_conf_t *cf,
 
 /* Tenant, queue and key base.  NGX_OK; NGX_DECLINED: not a name; NGX_ERROR */
 ngx_int_t ngx_http_sluice_enqueue_names(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue);
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue);
 /*
  * "<prefix>:<queue>:" from tenant, prefix (NULL: none) and queue, each checked
  * before.  Returns its length; 0: too long for `base`, SLUICE_KEYS_MAX bytes.
  */
 size_t ngx_http_sluice_enqueue_base(u_char *base, const ngx_str_t *tenant,
     const ngx_str_t *prefix, const ngx_str_t *queue);
-/* The whole job in ctx.  NGX_OK; NGX_DECLINED: it is too large; NGX_ERROR. */
+/* The whole job.  NGX_OK; NGX_DECLINED: it is too large; NGX_ERROR. */
 ngx_int_t ngx_http_sluice_enqueue_job(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_enqueue_t *enqueue,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify);
 
 /* Parameters; a text in place of NGX_CONF_OK says what is wrong. */

@@ -27,21 +27,21 @@ static ngx_int_t ngx_http_sluice_variable_time(ngx_http_request_t *r,
 static ngx_http_variable_t  ngx_http_sluice_variables[] = {
 
     ngx_http_sluice_variable("sluice_tenant", ngx_http_sluice_variable_string,
-                             offsetof(ngx_http_sluice_ctx_t, tenant)),
+                             offsetof(ngx_http_sluice_ctx_t, item.tenant)),
 
     ngx_http_sluice_variable("sluice_queue", ngx_http_sluice_variable_string,
-                             offsetof(ngx_http_sluice_ctx_t, queue)),
+                             offsetof(ngx_http_sluice_ctx_t, item.queue)),
 
     ngx_http_sluice_variable("sluice_event_id",
                              ngx_http_sluice_variable_string,
-                             offsetof(ngx_http_sluice_ctx_t, id)),
+                             offsetof(ngx_http_sluice_ctx_t, item.id)),
 
     ngx_http_sluice_variable("sluice_job_id", ngx_http_sluice_variable_string,
-                             offsetof(ngx_http_sluice_ctx_t, id)),
+                             offsetof(ngx_http_sluice_ctx_t, item.id)),
 
     ngx_http_sluice_variable("sluice_event_type",
                              ngx_http_sluice_variable_string,
-                             offsetof(ngx_http_sluice_ctx_t, type)),
+                             offsetof(ngx_http_sluice_ctx_t, item.type)),
 
     ngx_http_sluice_variable("sluice_verify_status",
                              ngx_http_sluice_variable_verify, 0),

@@ -58,9 +58,11 @@ apt() {
 apt update
 cd "$state/download"
 
-# the very version, or the newest that is still there
+# the very version, or the newest, or that of the release: a mirror may list a
+# security update whose source it no longer or not yet has
 apt source --download-only "nginx=$version" ||
-    apt source --download-only nginx
+    apt source --download-only nginx ||
+    apt source --download-only "nginx/$suite"
 
 dsc=$(ls -t nginx_*.dsc | head -n 1)
 rm -rf "$target.tmp" "$target"
