@@ -24,6 +24,7 @@
 
 #define SLUICE_SCHEME_KEYS    8       /* of one check */
 #define SLUICE_SCHEME_ANSWER  512     /* bytes of a handshake's answer */
+#define SLUICE_SCHEME_EVENT   512     /* of an event's id and type */
 
 
 typedef struct sluice_scheme_s  sluice_scheme_t;
@@ -42,8 +43,11 @@ typedef enum {
 
 /* What a check reads: the host need not have the rest. */
 #define SLUICE_SCHEME_NEEDS_BODY   1    /* in pieces */
-#define SLUICE_SCHEME_NEEDS_WHOLE  2    /* in one piece: form, JSON inside */
+#define SLUICE_SCHEME_NEEDS_WHOLE  2    /* in one piece: form, JSON inside, or
+                                           a handshake, which is short: whole()
+                                           is called for those that are */
 #define SLUICE_SCHEME_NEEDS_URL    4    /* the public URL */
+#define SLUICE_SCHEME_TAKES_TOKEN  8    /* verify_token= means something */
 
 
 /* A request as the host has it; nothing is copied. */
@@ -84,8 +88,11 @@ typedef struct {
 typedef struct {
     sluice_text_t   id;               /* the sender's own id of the event, the
                                          same when it is sent again; empty when
-                                         the scheme has none */
-    sluice_text_t   type;             /* "<scheme>.<type>" is the job's name */
+                                         the scheme has none, or the body holds
+                                         more than one event */
+    sluice_text_t   type;             /* "<scheme>.<type>" is the job's name;
+                                         any bytes, empty when there is none */
+    char            text[SLUICE_SCHEME_EVENT];    /* where both point into */
 } sluice_scheme_event_t;
 
 
@@ -93,22 +100,32 @@ typedef struct {
 sluice_scheme_t *sluice_scheme_create(const char *name, size_t len);
 void sluice_scheme_destroy(sluice_scheme_t *scheme);
 
-/* The names of all schemes, ended by NULL, for messages. */
+/* The names of all schemes, ended by NULL, for messages; "none" is not one. */
 extern const char *const  sluice_scheme_names[];
 
 /*
- * One setting.  NULL, or what is wrong: a static text that names the setting's
- * form and never shows the value.  All schemes that have them: header,
- * tolerance (0: not checked), public_url (a value may also come with the
- * request).  "hmac" and the schemes written in it:
+ * One setting, as in docs/schemes.md.  NULL, or what is wrong: a static text
+ * that names the setting's form and never shows the value.  Nothing of the
+ * value is kept by reference.
  *
- *   algorithm   sha1 sha256 sha384 sha512
- *   encoding    hex base64 base64url
- *   prefix      before the encoded signature
- *   signed      what is signed: text with {body} {timestamp} {id} {method}
- *               {path} {url}; "{body}" when not given
- *   timestamp   header=NAME, or the name of a pair of the signature's header
- *   ...         (the complete list: docs/verify.md)
+ * A scheme that signs takes header, tolerance ("5m", 0: not checked) and
+ * public_url, which wins over the url of the request.  "hmac" takes as well:
+ *
+ *   header            [query:|json:|form:]NAME,...  the first that is there
+ *   algorithm         sha1 sha256 sha384 sha512 ed25519 ecdsa-p256
+ *   encoding          hex base64 base64url
+ *   separator         comma semicolon space: the header is a list, of which
+ *                     those count that begin with the prefix
+ *   prefix            before the encoded signature
+ *   signed            text with {body} {timestamp} {id} {method} {path} {url}
+ *   timestamp, id     [header:|pair:|query:|json:|form:]NAME,...
+ *   timestamp_unit    s ms
+ *   secret_encoding   plain hex base64
+ *   secret_prefix     left out of a secret that begins with it
+ *   crc               name of the query's argument that a GET asks to be signed
+ *
+ * "api_key": header.  "jwt": header, algorithms, issuer, audience, leeway,
+ * tolerance (age by "iat"), body_hash, url_hash, claim (NAME:VALUE, repeated).
  */
 const char *sluice_scheme_set(sluice_scheme_t *scheme, const char *name,
     size_t name_len, const char *value, size_t len);
@@ -147,14 +164,15 @@ void sluice_scheme_check(const sluice_scheme_t *scheme,
     sluice_scheme_result_t *result);
 
 /*
- * Is it a handshake that is decided without a signature (meta's GET)?  1: the
- * result has the answer (status 403 when it is refused), 0: check it.
+ * Is it a handshake that is decided without a signature: meta's GET, a CRC?
+ * 1: the result has the answer (status 403 when it is refused), 0: check it.
+ * The keys are those of the check: a CRC is answered with the first.
  */
 int sluice_scheme_greeting(const sluice_scheme_t *scheme,
-    const sluice_text_t *token, const sluice_request_t *request,
-    sluice_scheme_result_t *result);
+    sluice_key_t *const *keys, size_t nkeys, const sluice_text_t *token,
+    const sluice_request_t *request, sluice_scheme_result_t *result);
 
-/* After a verdict VALID; `body` is whole.  Texts point into the request. */
+/* After a verdict VALID; `body` is whole. */
 void sluice_scheme_event(const sluice_scheme_t *scheme,
     const sluice_request_t *request, const sluice_text_t *body,
     sluice_scheme_event_t *event);
