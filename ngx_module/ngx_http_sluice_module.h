@@ -47,6 +47,10 @@ typedef struct ngx_http_sluice_ctx_s   ngx_http_sluice_ctx_t;
 typedef struct ngx_http_sluice_item_s  ngx_http_sluice_item_t;
 typedef struct ngx_http_sluice_link_s  ngx_http_sluice_link_t;
 
+typedef struct ngx_http_sluice_tenants_s      ngx_http_sluice_tenants_t;
+typedef struct ngx_http_sluice_tenant_s       ngx_http_sluice_tenant_t;
+typedef struct ngx_http_sluice_tenant_conf_s  ngx_http_sluice_tenant_conf_t;
+
 
 /* sluice_redis */
 
@@ -240,6 +244,7 @@ typedef struct {
     ngx_array_t                     variables;  /* ngx_str_t, of sluice_json */
     ngx_array_t                     secrets;    /* ngx_uint_t, new variables */
     ngx_shm_zone_t                 *status;
+    ngx_http_sluice_tenants_t      *tenants;    /* NULL: no table */
     ngx_http_core_loc_conf_t       *core;       /* of http{}: the resolver */
     ngx_http_sluice_process_t      *process;
 } ngx_http_sluice_main_conf_t;
@@ -247,6 +252,7 @@ typedef struct {
 typedef struct {
     ngx_http_sluice_verify_t       *verify;
     ngx_uint_t                      verify_status;
+    ngx_http_sluice_tenant_conf_t  *tenant;
     ngx_array_t                    *limits;     /* ngx_http_sluice_limit_t */
     ngx_uint_t                      limit_status;
     ngx_array_t                    *json;       /* ngx_http_sluice_json_t */
@@ -318,6 +324,10 @@ struct ngx_http_sluice_ctx_s {
 
     ngx_http_sluice_pointers_t     *scanned;    /* what the values belong to */
     sluice_json_value_t            *values;
+
+    ngx_http_sluice_tenant_t       *tenant;     /* NULL: unknown */
+    ngx_http_sluice_tenant_conf_t  *tenant_of;  /* asked for so, */
+    ngx_str_t                       tenant_key; /* with this value */
 
     ngx_str_t                       body;       /* in one piece, when joined */
 

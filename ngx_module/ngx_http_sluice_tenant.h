@@ -1,0 +1,88 @@
+/*
+ * The tenant of a request: what the other steps need to know.  The table that
+ * it comes from is in ngx_http_sluice_table.h.
+ */
+
+#ifndef NGX_HTTP_SLUICE_TENANT_H
+#define NGX_HTTP_SLUICE_TENANT_H
+
+#include "ngx_http_sluice_module.h"
+
+
+/* sluice_tenant */
+
+typedef enum {
+    NGX_HTTP_SLUICE_BY_ID = 0,
+    NGX_HTTP_SLUICE_BY_PATH,
+    NGX_HTTP_SLUICE_BY_API_KEY,
+    NGX_HTTP_SLUICE_BY_NUMBER
+} ngx_http_sluice_by_e;
+
+struct ngx_http_sluice_tenant_conf_s {
+    ngx_http_complex_value_t        value;
+    ngx_http_sluice_by_e            by;
+    ngx_str_t                       quarantine; /* a queue; len 0: none */
+    ngx_str_t                       base;       /* "bull:<queue>:" of it */
+};
+
+typedef struct {
+    ngx_str_t                       scheme;     /* of core/scheme.h, or
+                                                   "verify_token" */
+    ngx_str_t                       value;
+} ngx_http_sluice_tenant_secret_t;
+
+/* A copy of a table's entry in the request's pool: one version, whole. */
+
+struct ngx_http_sluice_tenant_s {
+    ngx_str_t                       id;
+    ngx_str_t                       queue;      /* never empty */
+    ngx_str_t                       rate;       /* these may be empty */
+    ngx_str_t                       burst;
+    ngx_str_t                       class;
+    ngx_uint_t                      nsecrets;
+    ngx_http_sluice_tenant_secret_t *secrets;
+    ngx_uint_t                      nkeys;
+    u_char                         *keys;       /* SHA-256 of API keys */
+};
+
+
+/* _tenant_conf.c, _tenant.c */
+
+char *ngx_http_sluice_tenants(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sluice_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Whose request this is, by the location's "sluice_tenant": looked up once for
+ * a value, left in ctx->tenant.  NGX_OK; NGX_DECLINED: unknown or disabled, or
+ * the location has no "sluice_tenant" (ctx->tenant is NULL); NGX_BUSY: the
+ * table was never loaded (503, never a 4xx); NGX_ERROR.
+ */
+ngx_int_t ngx_http_sluice_tenant_find(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
+
+/*
+ * The tenant's secrets of a scheme ("verify_token": what its handshake must
+ * bring), NGX_HTTP_SLUICE_SECRETS at most.  0 for an unknown tenant: that must
+ * cost what one secret costs.  They live as long as the request.
+ */
+ngx_uint_t ngx_http_sluice_tenant_secrets(const ngx_http_sluice_ctx_t *ctx,
+    const ngx_str_t *scheme, ngx_str_t *secrets);
+
+/*
+ * "sluice_verify api_key secret=tenant": is the digest of the key (without its
+ * "Bearer ") one of the tenant's?  Which one, from 1, or 0.  Costs the same
+ * for an unknown tenant.
+ */
+ngx_uint_t ngx_http_sluice_tenant_api_key(const ngx_http_sluice_ctx_t *ctx,
+    const ngx_str_t *key);
+
+/*
+ * For an item of its own ("sluice_split"): the tenant of a value, in the
+ * request's pool.  As ngx_http_sluice_tenant_find(), and nothing is kept.
+ */
+ngx_int_t ngx_http_sluice_tenant_lookup(ngx_http_request_t *r,
+    ngx_http_sluice_by_e by, const ngx_str_t *value,
+    ngx_http_sluice_tenant_t **tenant);
+
+
+#endif
