@@ -175,12 +175,13 @@ test:
 	@sh contrib/install.sh test
 	@tests/run.sh
 
-# make fault    kill -9, reloads and restarts under load, longer than make test
+# make fault    FAULT_EVENTS events a class of faults, longer than make test
 .PHONY: fault
 fault: bench-needs $(B)/graph-api
+	FAULT_EVENTS=$${FAULT_EVENTS:-100000} FAULT_TIMES=$${FAULT_TIMES:-200} \
 	FAULT_SENDS=$${FAULT_SENDS:-10000} FAULT_ROUNDS=$${FAULT_ROUNDS:-10} \
-	FAULT_RELOADS=$${FAULT_RELOADS:-50} FAULT_KILLS=$${FAULT_KILLS:-20} \
-	    $(PROVE) -v tests/e2e/kill-worker.t tests/e2e/reload.t \
+	FAULT_KILLS=$${FAULT_KILLS:-20} \
+	    $(PROVE) -v tests/fault/ tests/e2e/kill-worker.t \
 	    tests/e2e/redis-restart.t
 
 .PHONY: bench-needs

@@ -76,7 +76,10 @@ const alive = (pid) => {
 
 
 class Edge {
-    constructor(name, redis, { server = SERVER, options = '', more = '' } = {}) {
+    constructor(name, redis, { server = SERVER, options = '', more = '',
+        daemon = false } = {})
+    {
+        this.daemon = daemon;
         this.home = path.join(dir, name);
         this.socket = path.join(dir, `${name}.n`);
         this.log = path.join(this.home, 'error.log');
@@ -92,7 +95,7 @@ class Edge {
         const module = process.env.SLUICE_NGINX ? ''
             : `load_module ${root}/build/ngx_http_sluice_module.so;`;
 
-        return `${module} daemon off; worker_processes 2;
+        return `${module} daemon ${this.daemon ? 'on' : 'off'}; worker_processes 2;
 ${process.getuid() === 0 ? 'user root root;' : ''}
 pid ${this.home}/nginx.pid; error_log ${this.log} notice;
 events { worker_connections 1024; }
@@ -121,46 +124,90 @@ http {
     }
 
     async start() {
-        this.child = spawn(this.binary(), this.arguments(),
+        const child = spawn(this.binary(), this.arguments(),
             { stdio: ['ignore', 'ignore', 'pipe'] });
         this.err = '';
-        this.child.stderr.on('data', (data) => { this.err += data; });
+        child.stderr.on('data', (data) => { this.err += data; });
         this.ended = new Promise((done) => {
-            this.child.on('exit', (code, signal) => done(signal || code));
+            child.on('exit', (code, signal) => done(signal || code));
         });
+        this.pid = child.pid;      /* of the master, also after an upgrade */
+
+        if (this.daemon) {
+            if (await this.ended !== 0) {
+                throw new Error(`NGINX does not start: ${this.err}`);
+            }
+            this.pid = await until(() => this.read(), 'its number');
+        }
 
         /* killed, the master would leave its processes behind */
-        const end = () => this.child.kill('SIGTERM');
-        process.on('exit', end);
-        this.ended.then(() => process.off('exit', end));
-        closing.push(() => this.stop('SIGTERM'));
+        if (!this.watched) {
+            this.watched = true;
+            process.on('exit', () => this.signal('SIGTERM'));
+            process.once('SIGTERM', () => process.exit(1));
+            closing.push(() => this.stop('SIGTERM'));
+        }
 
         await until(() => this.get('/sluice/status').then(
             (answer) => answer.status > 0, () => false), 'NGINX');
         return this;
     }
 
+    signal(name, pid = this.pid) {
+        if (alive(pid)) {
+            process.kill(pid, name);
+        }
+    }
+
+    /* its exit status; that of the start for a daemon, which is no child */
     async stop(signal = 'SIGQUIT') {
-        this.child.kill(signal);
+        this.signal(signal);
         const code = await this.ended;
+        await until(() => !alive(this.pid), 'NGINX to end');
         this.agent.destroy();
         return code;
     }
 
-    processes() {
-        const { pid } = this.child;
+    processes(pid = this.pid) {
         return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-            .trim().split(' ').map(Number);
+            .trim().split(' ').filter(Boolean).map(Number)
+            .filter((child) => child !== this.pid && alive(child));
     }
 
     /* a reload; the time that the old processes took to leave */
     async reload() {
         const old = this.processes();
         const began = Date.now();
-        this.child.kill('SIGHUP');
+        this.signal('SIGHUP');
         await until(() => !old.some(alive), 'the old processes to leave');
         await until(() => this.processes().length === 2, 'the new processes');
         return Date.now() - began;
+    }
+
+    /*
+     * A binary upgrade, as nginx.org has it: USR2, WINCH, QUIT.  NGINX takes it
+     * only when its parent is another than that which started it: a daemon.
+     */
+    async upgrade() {
+        const old = this.pid;
+        const processes = this.processes();
+        this.signal('SIGUSR2');
+        await until(() => this.read() && this.read() !== old, 'a new master');
+        this.pid = this.read();
+        await until(() => this.processes().length === 2, 'its processes');
+        this.signal('SIGWINCH', old);
+        await until(() => !processes.some(alive), 'the old processes to leave');
+        this.signal('SIGQUIT', old);
+        await until(() => !alive(old), 'the old master to leave');
+    }
+
+    /* the master that the file names, 0 for none */
+    read() {
+        try {
+            return Number(fs.readFileSync(`${this.home}/nginx.pid`, 'utf8'));
+        } catch (e) {
+            return 0;
+        }
     }
 
     async status() {
@@ -228,6 +275,7 @@ class Load {
         this.next = 0;
         this.broken = [];          /* ids without an answer, one each time */
         this.answers = new Map();  /* id -> answer */
+        this.accepted = 0;         /* of them 200 */
         this.lanes = Array.from({ length: lanes }, () => this.lane());
     }
 
@@ -243,7 +291,9 @@ class Load {
     async event(id, agent) {
         for (;;) {
             try {
-                this.answers.set(id, await this.post(this.edge, id, agent));
+                const answer = await this.post(this.edge, id, agent);
+                this.answers.set(id, answer);
+                this.accepted += answer.status === 200;
                 return;
             } catch (e) {
                 this.broken.push(id);
