@@ -130,6 +130,43 @@ sluice_keys_pace(char *dst, size_t size, const char *prefix,
 }
 
 
+/* The prefix may hold colons, the queue does not. */
+
+static size_t
+sluice_keys_prefix(const char *base, size_t len)
+{
+    size_t  n;
+
+    for (n = len; n > 1; n--) {
+        if (base[n - 2] == ':') {
+            return n - 2;
+        }
+    }
+
+    return 0;
+}
+
+
+size_t
+sluice_keys_edge(char *dst, size_t size, const char *base, size_t base_len,
+    const char *name, size_t name_len)
+{
+    return sluice_keys_own(dst, size, base,
+                           sluice_keys_prefix(base, base_len), "edge:", name,
+                           name_len);
+}
+
+
+size_t
+sluice_keys_spool(char *dst, size_t size, const char *base, size_t base_len,
+    const char *name, size_t name_len)
+{
+    return sluice_keys_own(dst, size, base,
+                           sluice_keys_prefix(base, base_len), "spool:", name,
+                           name_len);
+}
+
+
 /* Could it be a digest of something else? */
 
 static int

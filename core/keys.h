@@ -46,6 +46,16 @@ size_t sluice_keys_pace(char *dst, size_t size, const char *prefix,
     size_t prefix_len, const char *sender, size_t sender_len);
 
 /*
+ * What lua/add.lua remembers of calls that may come twice, beside the queue of
+ * the base "<prefix>:<queue>:": "<prefix>::sluice:edge:<name>" of a connection,
+ * "<prefix>::sluice:spool:<name>" of a spool's segment.
+ */
+size_t sluice_keys_edge(char *dst, size_t size, const char *base,
+    size_t base_len, const char *name, size_t name_len);
+size_t sluice_keys_spool(char *dst, size_t size, const char *base,
+    size_t base_len, const char *name, size_t name_len);
+
+/*
  * A job id that cannot collide with a key of the queue or an integer id:
  * kind ('e' event, 'm' message), '-', and the source as it is when it is
  * sluice_keys_name_ok(), else the first 40 hex digits of its SHA-256; so is a

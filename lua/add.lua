@@ -14,15 +14,34 @@
 --   lifo       1 to the front of its line, else 0
 --   timestamp  ms, '' the clock of Redis
 --
+-- For a call that may come twice, after a lost connection or from a spool:
+-- KEYS[2]  what is remembered of such calls
+-- and after the jobs 4 more of ARGV:
+--   once    "call": KEYS[2] is "<prefix>::sluice:edge:<connection>", the
+--           numbers of the calls that were run
+--           "spool": KEYS[2] is "<prefix>::sluice:spool:<segment>", the number
+--           of the last record that was replayed
+--   number  1 and up: of this call; of the first record in this call
+--   upto    numbers up to this will not come again, 0 none; the last record
+--           in this call
+--   ttl     ms to remember KEYS[2] from now on, 0 as it is
+--
 -- Returns an array, one a job: 1 added, 0 the id exists (its job is not
 -- changed; event `duplicated`), or the id that was allocated, as text.
+-- A call that was run before changes no job and returns an integer: its number,
+-- or the last record that was replayed.
 
 --@include queue
 --@include due
 
-local n = (#ARGV - 1) / 8
+local n = (#ARGV - (KEYS[2] and 5 or 1)) / 8
 if n < 1 or n > 1000 or n % 1 ~= 0 then
     error('8 arguments a job, 1 to 1000 jobs', 0)
+end
+
+local once, once_number
+if KEYS[2] then
+    --@include once_arguments
 end
 
 -- only what is not plain is remembered: due ms, priority
@@ -87,6 +106,9 @@ local counter = call('INCRBY', base .. 'id', n) - n
 if any_plain or any_prioritized then
     --@include mark_waiting
     mark_waiting()
+end
+if KEYS[2] then
+    --@include once
 end
 
 local result, back, front, nback, nfront = {}, {}, {}, 0, 0

@@ -55,6 +55,12 @@ async function argumentsChecked(s) {
         ['add', 1, [6, ...with_(6, '2')], /lifo must be 0 or 1/],
         ['add', 1, [6, ...with_(7, 'now')], /timestamp must be a whole/],
         ['add', 1, [6, ...job, ...with_(4, 'x')], /ARGV\[14\] delay/],
+        ['add', 2, [6, ...job], /8 arguments a job/],
+        ['add', 2, [6, 'call', 1, 0, 0], /1 to 1000 jobs/],
+        ['add', 2, [6, ...job, 'twice', 1, 0, 0], /once must be call or/],
+        ['add', 2, [6, ...job, 'call', 'x', 0, 0], /number must be a whole/],
+        ['add', 2, [6, ...job, 'call', 1, -1, 0], /upto must be a whole/],
+        ['add', 2, [6, ...job, 'call', 1, 0, ''], /ttl must be a whole/],
         ['take', 1, but(take, 0, 7), /major/],
         ['take', 1, but(take, 1, 0), /count must be at least 1/],
         ['take', 1, but(take, 1, 1001), /count is too large/],
@@ -227,6 +233,63 @@ async function batches(s) {
     const last = await events(redis, 8);
     tap.is(last.slice(0, 2), ['waiting e-1 active', 'waiting e-3 active'],
         'and announced');
+}
+
+
+/* a call that comes twice, or late, is run once */
+async function once(s) {
+    const { redis } = s;
+    const edge = 'bull::sluice:edge:c';
+    const spool = 'bull::sluice:spool:s';
+    const jobs = async () => (await redis.lrange(`${K}wait`, 0, -1)).reverse();
+
+    await redis.flushall();
+    tap.is(await s.addOnce(edge, ['call', 1, 0, 60000], { id: 'e-1' }, {}),
+        [1, '2'], 'a call is run');
+    tap.ok(await redis.pttl(edge) > 50000, 'and remembered for its time');
+    await redis.lrem(`${K}wait`, 0, 'e-1');
+    await redis.del(`${K}e-1`);
+    const before = await events(redis);
+    tap.is(await s.addOnce(edge, ['call', 1, 0, 0], { id: 'e-1' }, {}), 1,
+        'the second time it is not');
+    tap.is([await jobs(), await events(redis)], [['2'], before],
+        'although the job is gone');
+    tap.is(await s.addOnce(edge, ['call', 3, 0, 0], { id: 'e-3' }), [1],
+        'one may overtake another');
+    tap.is(await s.addOnce(edge, ['call', 2, 0, 0], { id: 'e-2' }), [1],
+        'which is run then');
+    await s.addOnce(edge, ['call', 4, 2, 0], { id: 'e-4' });
+    tap.is(await redis.zrange(edge, 0, -1), ['3', '4'],
+        'what will not come again is forgotten');
+    tap.ok(await redis.pttl(edge) > 50000, 'its time stays');
+    tap.is(await jobs(), ['2', 'e-3', 'e-2', 'e-4'], 'each job is there once');
+
+    await redis.flushall();
+    tap.is(await s.addOnce(spool, ['spool', 1, 2, 60000], { id: 'e-1' },
+        { id: 'e-2' }), [1, 1], 'records are replayed');
+    await redis.del(`${K}e-1`, `${K}e-2`, `${K}wait`);
+    tap.is(await s.addOnce(spool, ['spool', 1, 2, 0], { id: 'e-1' },
+        { id: 'e-2' }), 2, 'not again');
+    tap.is(await s.addOnce(spool, ['spool', 2, 3, 0], { id: 'e-2' },
+        { id: 'e-3' }), 2, 'nor in other pieces: the last one is told');
+    tap.is(await s.addOnce(spool, ['spool', 3, 3, 0], { id: 'e-3' }), [1],
+        'the next one is');
+    tap.is([await jobs(), await redis.get(spool)], [['e-3'], '3'],
+        'and remembered');
+
+    for (const key of ['id', 'wait', 'events', 'marker']) {
+        await redis.flushall();
+        await redis.hset(K + key, 'wrong', 1);
+        const got = await error(s.addOnce(edge, ['call', 1, 0, 0], {}));
+        tap.ok(/WRONGTYPE/.test(got) && await redis.exists(edge) === 0,
+            `refused for a wrong ${key}: not remembered`, got);
+    }
+    await redis.flushall();
+    await redis.config('SET', 'maxmemory', '1');
+    const got = await error(s.addOnce(edge, ['call', 1, 0, 0], {}));
+    await redis.config('SET', 'maxmemory', '0');
+    tap.ok(/OOM/.test(got) && await redis.dbsize() === 0,
+        'refused for want of memory: nothing is written', got);
 }
 
 
@@ -574,6 +637,7 @@ tap.run(async () => {
         await argumentsChecked(s);
         await wrongTypes(s);
         await batches(s);
+        await once(s);
         await returns(s);
         await delays(s);
         await leftovers(s);

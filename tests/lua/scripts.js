@@ -58,6 +58,13 @@ class Sluice {
                 j.lifo ? 1 : 0, j.timestamp || ''])]);
     }
 
+    /* once: kind, number, upto, ttl */
+    addOnce(key, once, ...jobs) {
+        return this.call('add', [this.base, key], [this.major,
+            ...jobs.flatMap((j) => [j.id || '', 'n', '{}', '{"attempts":0}', 0,
+                0, 0, '']), ...once]);
+    }
+
     static takeArguments(count, token, o = {}) {
         return [count, token, o.lock || 30000, o.worker || '', o.max || '',
             o.duration || ''];

@@ -57,6 +57,15 @@ test_writers(void **state)
                      22);
     assert_string_equal(dst, "bull::sluice:claim:m-1");
 
+    assert_int_equal(sluice_keys_edge(dst, sizeof(dst), "{a:b}:events:", 13,
+                                      "0f", 2), 21);
+    assert_string_equal(dst, "{a:b}::sluice:edge:0f");
+
+    assert_int_equal(sluice_keys_spool(dst, sizeof(dst), "bull:q:", 7, "0f",
+                                       2), 21);
+    assert_string_equal(dst, "bull::sluice:spool:0f");
+    assert_int_equal(sluice_keys_spool(dst, 21, "bull:q:", 7, "0f", 2), 0);
+
     assert_int_equal(sluice_keys_claim(dst, sizeof(dst), "bull", 4, NULL, 0),
                      19);
     assert_string_equal(dst, "bull::sluice:claim:");
