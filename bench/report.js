@@ -18,6 +18,7 @@ const column = (rounds, name) => rounds.map((figures) => figures[name]);
 const rate = (n) => (n >= 10000 ? `${(n / 1000).toFixed(1)}k`
     : String(Math.round(n)));
 const ms = (n) => n.toFixed(2);
+const whole = (n) => n.toFixed(0);
 const us = (n) => n.toFixed(1);
 
 const spread = (values, text) => `${text(median(values))} `
@@ -88,6 +89,8 @@ const workerReport = ({ variants, all }) => {
     const rows = variants.map(({ name, kind, concurrency }) => [
         `${TITLES[kind]}, concurrency ${concurrency}`,
         spread(column(all[name], 'rate'), rate),
+        whole(median(column(all[name], 'p50'))),
+        whole(median(column(all[name], 'p99'))),
         spread(column(all[name], 'worker'), us),
         spread(column(all[name], 'redis'), us),
     ]);
@@ -104,8 +107,8 @@ const workerReport = ({ variants, all }) => {
     ]);
 
     return [
-        table(['worker', 'jobs/s', 'worker CPU µs a job',
-               'Redis CPU µs a job'], rows),
+        table(['worker', 'jobs/s', 'p50 ms in hand', 'p99 ms in hand',
+               'worker CPU µs a job', 'Redis CPU µs a job'], rows),
         '',
         table(RATIOS, [
             ...same,

@@ -16,6 +16,7 @@ const webhook = require('./webhook');
 
 const CONCURRENCY = [1, 50, 500];
 const BATCH = 1000;
+const SAMPLE = 5000;
 
 /* nothing is removed, by either side: BullMQ's default */
 const settings = (socket, queue, concurrency) => `
@@ -72,6 +73,15 @@ const fill = async (queue, jobs) => {
 const edgeOf = async (redis, key, index) =>
     Number((await redis.client.zrange(key, index, index, 'WITHSCORES'))[1]);
 
+/* ms from a job's take to its finish, of at most SAMPLE jobs, sorted */
+const inHand = async (redis, queue, key) => {
+    const ids = await redis.client.zrange(key, 0, SAMPLE - 1);
+    const times = await Promise.all(ids.map((id) => redis.client.hmget(
+        `bull:${queue}:${id}`, 'processedOn', 'finishedOn')));
+
+    return times.map(([from, to]) => to - from).sort((a, b) => a - b);
+};
+
 const round = async (variant, redis, jobs) => {
     const { queue, child } = variant;
     const key = `bull:${variant.queueName}:completed`;
@@ -94,8 +104,12 @@ const round = async (variant, redis, jobs) => {
         throw new Error(`${variant.name}: ${JSON.stringify(left)}`);
     }
 
+    const held = await inHand(redis, variant.queueName, key);
+
     return {
         rate: jobs / (Math.max(ms, 1) / 1000),
+        p50: held[Math.floor(held.length * 0.5)],
+        p99: held[Math.floor(held.length * 0.99)],
         worker: (after.worker - before.worker) / jobs,
         redis: (after.redis - before.redis) / jobs,
     };
