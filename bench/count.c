@@ -176,7 +176,7 @@ count_redis(long times)
                   "the greeting was refused");
 
     for (i = 0; i < times; i++) {
-        count_require(sluice_redis_script(redis, &sluice_script_add, 1, 9, 1)
+        count_require(sluice_redis_script(redis, &sluice_script_add, 1, 10, 1)
                       == SLUICE_REDIS_OK, "the command was refused");
 
         sluice_redis_arg(redis, base, sizeof(base) - 1);
@@ -190,6 +190,7 @@ count_redis(long times)
         sluice_redis_arg_int(redis, 0);
         sluice_redis_arg_int(redis, 0);
         sluice_redis_arg_int(redis, 1795000000123);
+        sluice_redis_arg(redis, "", 0);
 
         count_require(sluice_redis_end(redis, count_reply, &replies)
                       == SLUICE_REDIS_OK, "the command was not queued");

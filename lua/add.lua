@@ -13,6 +13,8 @@
 --   priority   0 none, 1 first .. 2097151 last
 --   lifo       1 to the front of its line, else 0
 --   timestamp  ms, '' the clock of Redis
+--   dedupe     '' none; else "ttl:key": what BullMQ calls deduplication, a key
+--              that is remembered for ttl ms, however long the job lives
 --
 -- For a call that may come twice, after a lost connection or from a spool:
 -- KEYS[2]  what is remembered of such calls
@@ -27,16 +29,18 @@
 --   ttl     ms to remember KEYS[2] from now on, 0 as it is
 --
 -- Returns an array, one a job: 1 added, 0 the id exists (its job is not
--- changed; event `duplicated`), or the id that was allocated, as text.
+-- changed; event `duplicated`), the id that was allocated, as text, or an array
+-- of one, the id of the job that came first with this key (nothing is added;
+-- event `deduplicated`).
 -- A call that was run before changes no job and returns an integer: its number,
 -- or the last record that was replayed.
 
 --@include queue
 --@include due
 
-local n = (#ARGV - (KEYS[2] and 5 or 1)) / 8
+local n = (#ARGV - (KEYS[2] and 5 or 1)) / 9
 if n < 1 or n > 1000 or n % 1 ~= 0 then
-    error('8 arguments a job, 1 to 1000 jobs', 0)
+    error('9 arguments a job, 1 to 1000 jobs', 0)
 end
 
 local once, once_number
@@ -46,8 +50,10 @@ end
 
 -- only what is not plain is remembered: due ms, priority
 local due, priorities, any_plain = {}, {}, false
+-- and what is deduplicated: key, ttl, owner
+local unique, claim
 local byte = string.byte
-for p = 2, 8 * n, 8 do
+for p = 2, 9 * n, 9 do
     local id = ARGV[p]
     local first = byte(id)
     if first and first < 58 and first > 47
@@ -68,6 +74,10 @@ for p = 2, 8 * n, 8 do
     if ARGV[p + 7] ~= '' then
         timestamp = whole(p + 7, 'timestamp', due_max)
     end
+    if ARGV[p + 8] ~= '' then
+        unique = unique or {}
+        unique[p] = true
+    end
     local priority = ARGV[p + 5] == '0' and 0
                      or whole(p + 5, 'priority', 2097151)
     if ARGV[p + 4] ~= '0' and whole(p + 4, 'delay', due_max) > 0 then
@@ -79,6 +89,14 @@ for p = 2, 8 * n, 8 do
         priorities[p] = priority
     else
         any_plain = true
+    end
+end
+
+if unique then
+    --@include unique
+    claim = unique_claim
+    for p in pairs(unique) do
+        unique[p] = unique_argument(p + 8)
     end
 end
 
@@ -113,9 +131,9 @@ end
 
 local result, back, front, nback, nfront = {}, {}, {}, 0, 0
 local delayed, later, places = {}, {}, {}
-local last = 8 * n - 6
-for p = 2, last, 8 do
-    local id, i = ARGV[p], (p + 6) / 8
+local last = 9 * n - 7
+for p = 2, last, 9 do
+    local id, i = ARGV[p], (p + 7) / 9
     local added
     if id == '' then
         id = ('%.0f'):format(counter + i)
@@ -129,6 +147,8 @@ for p = 2, last, 8 do
         result[i] = 0
         call('XADD', events, 'MAXLEN', '~', events_max, '*', 'event',
              'duplicated', 'jobId', id)
+    elseif unique and unique[p] and not claim(unique[p], id) then
+        result[i] = {unique[p].owner}
     else
         result[i] = added
         local name, timestamp = ARGV[p + 1], ARGV[p + 7]
@@ -137,6 +157,9 @@ for p = 2, last, 8 do
              ARGV[p + 3], 'timestamp',
              timestamp == '' and now_text or timestamp, 'delay', ARGV[p + 4],
              'priority', ARGV[p + 5])
+        if unique and unique[p] then
+            call('HSET', key, 'deid', unique[p].key)
+        end
         if due[p] then
             delayed[#delayed + 1] = p
             delayed[#delayed + 1] = id

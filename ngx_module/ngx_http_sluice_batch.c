@@ -16,7 +16,7 @@
 #define NGX_HTTP_SLUICE_SPARE  64
 
 /* arguments of add.lua for a job */
-#define NGX_HTTP_SLUICE_ARGS   8
+#define NGX_HTTP_SLUICE_ARGS   9
 
 /* bytes that end a call: large ones hold Redis up, and fit only as a whole */
 #define NGX_HTTP_SLUICE_CALL   (1024 * 1024)
@@ -35,6 +35,8 @@ static ngx_uint_t ngx_http_sluice_batch_compact(
 static void ngx_http_sluice_batch_job(sluice_redis_t *client,
     const ngx_http_sluice_item_t *item);
 static void ngx_http_sluice_batch_reply(void *data, const redisReply *reply);
+static void ngx_http_sluice_batch_owner(ngx_http_sluice_item_t *item,
+    const redisReply *reply);
 static void ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
     const redisReply *reply);
 static void ngx_http_sluice_batch_done(ngx_http_sluice_batch_t *batch,
@@ -240,6 +242,7 @@ ngx_http_sluice_batch_job(sluice_redis_t *client,
     sluice_redis_arg_int(client, item->priority);
     sluice_redis_arg(client, "0", 1);
     sluice_redis_arg_int(client, item->ctx->time);
+    sluice_redis_arg(client, item->dedupe.data, item->dedupe.len);
 }
 
 
@@ -290,6 +293,12 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
         {
             batch->results[i] = NGX_HTTP_SLUICE_JOB_DUPLICATE;
 
+        } else if (element->type == REDIS_REPLY_ARRAY && element->elements == 1
+                   && element->element[0]->type == REDIS_REPLY_STRING)
+        {
+            batch->results[i] = NGX_HTTP_SLUICE_JOB_DUPLICATE;
+            ngx_http_sluice_batch_owner(batch->jobs[i], element->element[0]);
+
         } else {
             batch->results[i] = NGX_HTTP_SLUICE_JOB_REFUSED;
             ngx_http_sluice_batch_complain(batch, element);
@@ -297,6 +306,28 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
     }
 
     ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_NONE);
+}
+
+
+/* A job with the item's dedupe key came first: the item is that one. */
+
+static void
+ngx_http_sluice_batch_owner(ngx_http_sluice_item_t *item,
+    const redisReply *reply)
+{
+    u_char  *p;
+
+    if (item == NULL) {
+        return;
+    }
+
+    p = ngx_pnalloc(item->ctx->request->pool, reply->len + 1);
+
+    if (p) {
+        ngx_memcpy(p, reply->str, reply->len);
+        item->id.data = p;
+        item->id.len = reply->len;
+    }
 }
 
 

@@ -295,6 +295,7 @@ struct ngx_http_sluice_item_s {
     ngx_str_t                       id;
     ngx_str_t                       type;       /* of the event, the job name */
     ngx_str_t                       opts;
+    ngx_str_t                       dedupe;     /* "ttl:key" or empty */
     ngx_str_t                       head;       /* around the body */
     ngx_str_t                       data;
     ngx_str_t                       tail;

@@ -54,7 +54,8 @@ class Replay {
             this.exact.add(+job.timestamp + (opts.delay || 0));
             return { id: /^\d+$/.test(id) ? '' : id, name: job.name,
                 data: job.data, opts: job.opts, timestamp: job.timestamp,
-                delay: opts.delay, priority: job.priority, lifo: opts.lifo };
+                delay: opts.delay, priority: job.priority, lifo: opts.lifo,
+                dedupe: opts.de ? `${opts.de.ttl}:${opts.de.id}` : '' };
         }));
     }
 
@@ -167,6 +168,17 @@ const scenarios = {
         await c.queue.add('n', { i: 3 }, options);
         await c.step();
         await c.queue.remove('3');
+        await c.step();
+    },
+
+    async '10-dedup-throttle'(c) {
+        tap.is(await c.add('1'), ['1'], 'the first');
+        await c.step();
+        tap.is(await c.add('1'), [['1']], 'the second is the first');
+        await c.step();
+        await tap.until(async () => !await c.redis.exists(`${c.base}de:T`),
+            'the ttl');
+        tap.is(await c.add('3'), ['3'], 'the third');
         await c.step();
     },
 

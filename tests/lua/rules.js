@@ -29,7 +29,7 @@ async function events(redis, from = 0) {
 
 
 async function argumentsChecked(s) {
-    const job = ['', 'n', '{}', '{}', 0, 0, 0, ''];
+    const job = ['', 'n', '{}', '{}', 0, 0, 0, '', ''];
     const with_ = (i, v) => job.map((x, j) => (j === i ? v : x));
     const take = [6, 1, 'tok', 1000, '', '', ''];
     const but = (list, i, v) => list.map((x, j) => (j === i ? v : x));
@@ -38,8 +38,8 @@ async function argumentsChecked(s) {
     const retry = [6, 1, 'a', 'tok', 'retry', 0, '', '', 0];
     const table = [
         ['add', 1, [4, ...job], /major must be 5 or 6/],
-        ['add', 1, [6], /8 arguments a job/],
-        ['add', 1, [6, ...job, 'x'], /8 arguments a job/],
+        ['add', 1, [6], /9 arguments a job/],
+        ['add', 1, [6, ...job, 'x'], /9 arguments a job/],
         ['add', 1, [6, ...Array(1001).fill(job).flat()], /1 to 1000 jobs/],
         ['add', 1, [6, ...with_(0, '7')], /ARGV\[2\] id must not be a number/],
         ['add', 1, [6, ...with_(0, '0:7')], /id must not be a number/],
@@ -54,8 +54,13 @@ async function argumentsChecked(s) {
         ['add', 1, [6, ...with_(5, 'high')], /priority must be a whole/],
         ['add', 1, [6, ...with_(6, '2')], /lifo must be 0 or 1/],
         ['add', 1, [6, ...with_(7, 'now')], /timestamp must be a whole/],
-        ['add', 1, [6, ...job, ...with_(4, 'x')], /ARGV\[14\] delay/],
-        ['add', 2, [6, ...job], /8 arguments a job/],
+        ['add', 1, [6, ...job, ...with_(4, 'x')], /ARGV\[15\] delay/],
+        ['add', 1, [6, ...with_(8, 'k')], /ARGV\[10\] dedupe must be/],
+        ['add', 1, [6, ...with_(8, '0:k')], /ARGV\[10\] dedupe must be/],
+        ['add', 1, [6, ...with_(8, '5:')], /ARGV\[10\] dedupe must be/],
+        ['add', 1, [6, ...with_(8, '2199023255551:k')], /ARGV\[10\] dedupe must be/],
+        ['add', 1, [6, ...with_(8, '-1:k')], /ARGV\[10\] dedupe must be/],
+        ['add', 2, [6, ...job], /9 arguments a job/],
         ['add', 2, [6, 'call', 1, 0, 0], /1 to 1000 jobs/],
         ['add', 2, [6, ...job, 'twice', 1, 0, 0], /once must be call or/],
         ['add', 2, [6, ...job, 'call', 'x', 0, 0], /number must be a whole/],
@@ -147,6 +152,13 @@ async function wrongTypes(s) {
         'delayed', 'marker']) {
         await wrong(key, adds, 'add');
     }
+    await wrong('delayed', () => s.add({ id: 'e-9', dedupe: '9:a', delay: 1 }),
+        'a deduplicated add');
+    await redis.flushall();
+    await redis.lpush(`${K}de:a`, 'x');
+    tap.ok(/WRONGTYPE/.test(await error(s.add({ id: 'e-1', dedupe: '9:b' },
+        { id: 'e-2', dedupe: '9:a' }))), 'a dedupe key of a wrong type');
+    tap.is(await redis.dbsize(), 1, 'and nothing was written');
     for (const key of ['wait', 'events', 'delayed', 'marker', 'active']) {
         await wrong(key, () => s.take(5), 'take');
     }
@@ -170,6 +182,50 @@ async function wrongTypes(s) {
     tap.is([reply.status, reply.value], ['refused', 'e-1 is not a hash'],
         'a job that is not a hash is refused');
     tap.is((await s.finish([{ id: 'e-1' }])).codes, [-1], 'and not finished');
+}
+
+
+/* a key with a ttl is held beside the job's id, and outlives the job */
+async function unique(s) {
+    const { redis, major } = s;
+    const held = major === 5 ? ['debounced e-1 a'] : [];
+    await redis.flushall();
+    tap.is(await s.add({ id: 'e-1', dedupe: '60000:a' }, { id: 'e-2' },
+        { id: 'e-3', dedupe: '60000:a' }, { dedupe: '60000:b:c' },
+        { id: 'e-1', dedupe: '60000:a' }, { id: 'e-4', dedupe: '60000:b:c' }),
+    [1, 1, ['e-1'], '4', 0, ['4']], 'the first of a key, within a call');
+    tap.is(await redis.lrange(`${K}wait`, 0, -1), ['4', 'e-2', 'e-1'],
+        'what is added');
+    tap.is((await events(redis)).filter((e) => / a$| e-3/.test(e)),
+        [...held, 'deduplicated e-1 a e-3'], 'an event that names both');
+    tap.is(await redis.hmget(`${K}e-1`, 'deid', 'name'), ['a', 'n'],
+        'the job knows its key');
+    tap.is(await redis.hexists(`${K}e-2`, 'deid'), 0, 'the others have none');
+    const left = await redis.pttl(`${K}de:a`);
+    tap.ok(left > 50000 && left <= 60000, 'the ttl', left);
+
+    const { jobs } = await s.take(3);
+    await s.finish(jobs.map((j) => ({ id: j.id, keep: '0:0' })), 0);
+    tap.is(await redis.exists(`${K}e-1`), 0, 'the job is removed');
+    tap.is(await s.add({ id: 'e-1', dedupe: '60000:a' },
+        { id: 'e-5', dedupe: '60000:a' }), [['e-1'], ['e-1']],
+    'and still what came first');
+    tap.is([await redis.exists(`${K}e-1`), await redis.llen(`${K}wait`)],
+        [0, 0], 'nothing is added');
+
+    await redis.pexpire(`${K}de:a`, 1);
+    await tap.until(async () => !await redis.exists(`${K}de:a`), 'the ttl');
+    tap.is(await s.add({ id: 'e-5', dedupe: '60000:a' }), [1],
+        'after the ttl the next is the first');
+
+    /* a stock key without a ttl goes with its job */
+    await redis.persist(`${K}de:a`);
+    tap.is(await s.add({ id: 'e-6', dedupe: '5000:a' }), [['e-5']],
+        'a key without a ttl holds as well');
+    await redis.del(`${K}e-5`);
+    tap.is(await s.add({ id: 'e-6', dedupe: '5000:a' }), [1],
+        'until its job is gone');
+    tap.ok(await redis.pttl(`${K}de:a`) > 0, 'then it has a ttl');
 }
 
 
@@ -636,6 +692,8 @@ tap.run(async () => {
     try {
         await argumentsChecked(s);
         await wrongTypes(s);
+        await unique(s);
+        await unique(new Sluice(server.redis, 5));
         await batches(s);
         await once(s);
         await returns(s);

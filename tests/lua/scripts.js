@@ -50,19 +50,22 @@ class Sluice {
         }
     }
 
+    static addArguments(jobs) {
+        return jobs.flatMap((j) => [j.id || '', j.name || 'n',
+            j.data === undefined ? '{}' : j.data,
+            j.opts || '{"attempts":0}', j.delay || 0, j.priority || 0,
+            j.lifo ? 1 : 0, j.timestamp || '', j.dedupe || '']);
+    }
+
     add(...jobs) {
-        return this.call('add', [this.base], [this.major, ...jobs.flatMap(
-            (j) => [j.id || '', j.name || 'n',
-                j.data === undefined ? '{}' : j.data,
-                j.opts || '{"attempts":0}', j.delay || 0, j.priority || 0,
-                j.lifo ? 1 : 0, j.timestamp || ''])]);
+        return this.call('add', [this.base], [this.major,
+            ...Sluice.addArguments(jobs)]);
     }
 
     /* once: kind, number, upto, ttl */
     addOnce(key, once, ...jobs) {
         return this.call('add', [this.base, key], [this.major,
-            ...jobs.flatMap((j) => [j.id || '', 'n', '{}', '{"attempts":0}', 0,
-                0, 0, '']), ...once]);
+            ...Sluice.addArguments(jobs), ...once]);
     }
 
     static takeArguments(count, token, o = {}) {

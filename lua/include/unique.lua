@@ -1,0 +1,35 @@
+-- BullMQ's deduplication with a ttl: the string `de:<key>` holds the id of the
+-- job that came first.
+
+-- ARGV[i] "ttl:key"; reads the key, which fails here when its type is wrong
+local function unique_argument(i)
+    local ttl, key = ARGV[i]:match('^(%d+):(.+)$')
+    ttl = tonumber(ttl)
+    if not ttl or ttl < 1 or ttl > due_max then
+        refuse(i, 'dedupe', 'must be "ttl:key", the ttl in ms and not 0')
+    end
+    call('GET', base .. 'de:' .. key)
+    return {key = key, ttl = ('%.0f'):format(ttl)}
+end
+
+-- Is the job `id` the first?  Else one.owner is.  A key without a ttl holds
+-- until its job is over, so one whose job is gone holds nothing.
+local function unique_claim(one, id)
+    local name = base .. 'de:' .. one.key
+    local owner = call('GET', name)
+    if not owner or (call('PTTL', name) == -1
+                     and call('EXISTS', base .. owner) == 0)
+    then
+        call('SET', name, id, 'PX', one.ttl)
+        return true
+    end
+    one.owner = owner
+    if ARGV[1] == '5' then
+        call('XADD', events, 'MAXLEN', '~', events_max, '*', 'event',
+             'debounced', 'jobId', owner, 'debounceId', one.key)
+    end
+    call('XADD', events, 'MAXLEN', '~', events_max, '*', 'event',
+         'deduplicated', 'jobId', owner, 'deduplicationId', one.key,
+         'deduplicatedJobId', id)
+    return false
+end
