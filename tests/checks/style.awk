@@ -93,7 +93,9 @@ BEGIN {
         complain("space at the end of the line")
     }
 
-    if (FNR == 601) {
+    # the edge's map has all of its types and functions
+
+    if (FNR == 601 && FILENAME !~ /ngx_http_sluice_module\.h$/) {
         complain("file of more than 600 lines")
     }
 
