@@ -58,7 +58,13 @@ $(B)/sluicectl: $(call obj,$(CTL) $(SHARED) $(CORE))
 NGX_SRC  := /usr/share/nginx/src
 NGX_OPT  := -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2
 EDGE     := $(wildcard core/*.[ch] ngx_module/*.[ch])
-$(B)/nginx-src/objs/Makefile: config lua/join.sh $(LUA) $(NGX_SRC)/conf_flags
+# the list changes when a file comes or goes: NGINX is then configured anew
+.PHONY: edge-list
+$(B)/edge-list: edge-list
+	@mkdir -p $(@D)
+	@echo $(EDGE) | cmp -s - $@ || echo $(EDGE) > $@
+$(B)/nginx-src/objs/Makefile: config lua/join.sh $(LUA) $(NGX_SRC)/conf_flags \
+                              $(B)/edge-list
 	@mkdir -p $(B) && rm -rf $(B)/nginx-src && cp -r $(NGX_SRC) $(B)/nginx-src
 	cd $(B)/nginx-src && bash -c '. ./conf_flags && ./configure \
 	    "$${NGX_CONF_FLAGS[@]}" --with-cc-opt="$(NGX_OPT)" \
@@ -76,7 +82,7 @@ NGX_SAN  := -O1 -g -fsanitize=address,undefined \
             -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
             -DNGX_DEBUG_PALLOC=1
 nginx-asan: $(B)/nginx-asan/nginx
-$(B)/nginx-asan/objs/Makefile: config lua/join.sh $(LUA) \
+$(B)/nginx-asan/objs/Makefile: config lua/join.sh $(LUA) $(B)/edge-list \
                                tests/tools/nginx-source.sh
 	@mkdir -p $(B)
 	sh tests/tools/nginx-source.sh $(B)

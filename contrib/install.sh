@@ -25,7 +25,7 @@ fi
 tests="libcmocka-dev clang $runtime valgrind wrk sqlite3 procps
     dpkg-dev libtest-base-perl libtext-diff-perl libtest-longstring-perl
     libwww-perl liblist-moreutils-perl libipc-run-perl libhttp-parser-perl
-    libdbd-sqlite3-perl"
+    libdbd-sqlite3-perl prometheus"
 
 case $what in
 build)
@@ -61,7 +61,7 @@ for package in $packages; do
         missing="$missing $package"
 
         case $package in
-        nginx|redis-server)
+        nginx|redis-server|prometheus)
             services="$services $package"
         esac
     fi

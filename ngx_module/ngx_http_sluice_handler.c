@@ -504,6 +504,8 @@ ngx_http_sluice_enqueued(ngx_http_sluice_item_t *item)
     ctx->job = item->job;
     ctx->took = ngx_current_msec - ctx->asked;
 
+    ngx_http_sluice_status_took(ctx->process, ctx->took);
+
     ngx_http_finalize_request(r, ngx_http_sluice_answer(r, ctx));
 
     /* r may be gone, and nobody else runs what the finalizing has posted */

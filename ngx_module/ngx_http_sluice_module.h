@@ -25,13 +25,13 @@
 #include "core/signature.h"
 #include "core/url.h"
 
+#include "ngx_http_sluice_slots.h"
+
 
 #define NGX_HTTP_SLUICE_SECRETS     8        /* of one sluice_verify */
 #define NGX_HTTP_SLUICE_LIMITS      8        /* of one location */
 #define NGX_HTTP_SLUICE_ZONES       64       /* a bit each in a request */
-#define NGX_HTTP_SLUICE_SERVERS     16       /* sluice_redis */
 #define NGX_HTTP_SLUICE_HEADERS     32       /* of headers= */
-#define NGX_HTTP_SLUICE_SLOTS       127      /* processes that are counted */
 #define NGX_HTTP_SLUICE_BYTES       (64 * 1024 * 1024)    /* in flight */
 #define NGX_HTTP_SLUICE_DATA_MAX    (NGX_HTTP_SLUICE_BYTES / 2)  /* a job's */
 #define NGX_HTTP_SLUICE_COMMANDS    65536                 /* in flight */
@@ -43,7 +43,6 @@
 #define NGX_HTTP_SLUICE_CHALLENGE   128      /* bytes of hub.challenge */
 
 
-typedef struct ngx_http_sluice_ctx_s   ngx_http_sluice_ctx_t;
 typedef struct ngx_http_sluice_item_s  ngx_http_sluice_item_t;
 typedef struct ngx_http_sluice_link_s  ngx_http_sluice_link_t;
 
@@ -182,52 +181,9 @@ typedef struct {
 } ngx_http_sluice_respond_t;
 
 
-/* The counters of a group add up: received is the sum of all others. */
-
-typedef enum {
-    NGX_HTTP_SLUICE_RECEIVED = 0,
-    NGX_HTTP_SLUICE_ENQUEUED,
-    NGX_HTTP_SLUICE_DUPLICATE,
-    NGX_HTTP_SLUICE_PASSED,        /* answered or handed on by the location */
-    NGX_HTTP_SLUICE_LIMITED,
-    NGX_HTTP_SLUICE_REFUSED,
-    NGX_HTTP_SLUICE_FAILED,
-    NGX_HTTP_SLUICE_ABORTED,
-    NGX_HTTP_SLUICE_COUNTERS
-} ngx_http_sluice_counter_e;
-
-/* Why a request was refused; the sum is `refused` of both groups. */
-
-typedef enum {
-    NGX_HTTP_SLUICE_WHY_MISSING = 0,  /* no signature or key */
-    NGX_HTTP_SLUICE_WHY_MALFORMED,
-    NGX_HTTP_SLUICE_WHY_MISMATCH,
-    NGX_HTTP_SLUICE_WHY_SECRET,       /* the secret is empty */
-    NGX_HTTP_SLUICE_WHY_UNVERIFIED,   /* came around the verification */
-    NGX_HTTP_SLUICE_WHY_TENANT,
-    NGX_HTTP_SLUICE_WHY_BODY,         /* empty, not JSON, a member missing */
-    NGX_HTTP_SLUICE_WHY_METHOD,
-    NGX_HTTP_SLUICE_WHYS
-} ngx_http_sluice_why_e;
-
-typedef struct {
-    ngx_atomic_t                    pid;        /* 0: nobody's */
-    ngx_atomic_t                    counters[2][NGX_HTTP_SLUICE_COUNTERS];
-    ngx_atomic_t                    refused[NGX_HTTP_SLUICE_WHYS];
-    ngx_atomic_t                    handshakes[2];   /* answered, refused */
-    struct {
-        ngx_atomic_t                name;       /* crc32 of the server's */
-        ngx_atomic_t                state;
-        ngx_atomic_t                pending;
-        ngx_atomic_t                connects;
-        ngx_atomic_t                losses;
-    } links[NGX_HTTP_SLUICE_SERVERS];
-} ngx_http_sluice_slot_t;
-
-
 /* A process' own: allocated with the configuration, filled in the process. */
 
-typedef struct {
+struct ngx_http_sluice_process_s {
     ngx_pid_t                       pid;
     uint64_t                        random;     /* 48 bits, for job ids */
     uint32_t                        sequence;
@@ -235,10 +191,10 @@ typedef struct {
     ngx_http_sluice_slot_t         *slot;       /* never NULL once begun */
     ngx_http_sluice_slot_t          unshared;   /* when the zone is full */
     ngx_http_sluice_link_t         *links[NGX_HTTP_SLUICE_SERVERS];
-} ngx_http_sluice_process_t;
+};
 
 
-typedef struct {
+struct ngx_http_sluice_main_conf_s {
     ngx_array_t                     servers;    /* ngx_http_sluice_server_t * */
     ngx_array_t                     zones;      /* ngx_http_sluice_zone_t * */
     ngx_array_t                     variables;  /* ngx_str_t, of sluice_json */
@@ -247,7 +203,7 @@ typedef struct {
     ngx_http_sluice_tenants_t      *tenants;    /* NULL: no table */
     ngx_http_core_loc_conf_t       *core;       /* of http{}: the resolver */
     ngx_http_sluice_process_t      *process;
-} ngx_http_sluice_main_conf_t;
+};
 
 typedef struct {
     ngx_http_sluice_verify_t       *verify;
@@ -560,37 +516,10 @@ ngx_int_t ngx_http_sluice_respond_header(ngx_http_request_t *r,
 void ngx_http_sluice_respond_forget(ngx_http_request_t *r, const char *name);
 
 
-/* _status.c, _slots.c */
+/* _status.c; the numbers themselves are in _metrics.c, counting in _slots.h */
 
 char *ngx_http_sluice_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_sluice_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_sluice_status_zone(ngx_conf_t *cf,
-    ngx_http_sluice_main_conf_t *mcf);
-
-/* The slots: the sum of processes that ended, then NGX_HTTP_SLUICE_SLOTS. */
-ngx_http_sluice_slot_t *ngx_http_sluice_status_slots(ngx_shm_zone_t *shm_zone);
-/* Received, and nothing became of it yet. */
-ngx_atomic_uint_t ngx_http_sluice_status_flight(
-    const ngx_http_sluice_slot_t *slot, ngx_uint_t group);
-
-/* This process' state, with its slot of the zone. */
-ngx_http_sluice_process_t *ngx_http_sluice_status_process(
-    ngx_http_sluice_main_conf_t *mcf);
-void ngx_http_sluice_status_leave(ngx_http_sluice_main_conf_t *mcf);
-
-/*
- * Counts the request as received, and once what became of it.  That is known
- * for good when Redis has the job, when a refusal is answered and not left to
- * an error_page, and at the request's end: until then a job that is stored
- * after all, or a failure, takes the place of what was noted before.
- */
-void ngx_http_sluice_status_received(ngx_http_sluice_ctx_t *ctx,
-    ngx_uint_t events);
-void ngx_http_sluice_status_outcome(ngx_http_sluice_ctx_t *ctx,
-    ngx_http_sluice_counter_e outcome);
-void ngx_http_sluice_status_refused(ngx_http_sluice_ctx_t *ctx,
-    ngx_http_sluice_why_e why);
-void ngx_http_sluice_status_settle(ngx_http_sluice_ctx_t *ctx);
 
 
 /* _variables.c */

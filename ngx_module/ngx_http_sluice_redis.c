@@ -127,20 +127,25 @@ void
 ngx_http_sluice_redis_state(ngx_http_sluice_link_t *link,
     ngx_http_sluice_link_e state)
 {
-    ngx_uint_t               i;
-    ngx_http_sluice_slot_t  *slot;
+    ngx_atomic_uint_t             name;
+    ngx_http_sluice_slot_link_t  *shown;
 
     link->state = state;
 
-    slot = link->main->process->slot;
-    i = link->server->index;
+    shown = &link->main->process->slot->links[link->server->index];
+    name = ngx_crc32_long(link->server->name.data, link->server->name.len);
 
-    slot->links[i].name = ngx_crc32_long(link->server->name.data,
-                                         link->server->name.len);
-    slot->links[i].state = state;
+    /* the slot counts on, unless the server is another one since a reload */
+
+    if (shown->name != name) {
+        ngx_memzero(shown, sizeof(ngx_http_sluice_slot_link_t));
+        shown->name = name;
+    }
+
+    shown->state = state;
 
     if (state == NGX_HTTP_SLUICE_LINK_READY) {
-        slot->links[i].connects++;
+        shown->connects++;
     }
 }
 

@@ -1,7 +1,8 @@
 /*
  * Counters in shared memory: a slot for each process, which alone writes it,
- * so that counting takes no lock.  Slots of processes that ended are added up
- * in the first one.
+ * so that counting takes no lock.  The slot of a process that ended keeps its
+ * numbers, and the next process counts on from them: nothing is moved that a
+ * kill in between could lose or double.
  */
 
 #include <openssl/rand.h>
@@ -14,8 +15,7 @@ static ngx_int_t ngx_http_sluice_slots_init(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_http_sluice_slot_t *ngx_http_sluice_slots_take(
     ngx_shm_zone_t *shm_zone);
-static void ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *total,
-    ngx_http_sluice_slot_t *slot);
+static void ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *slot);
 
 
 /* not the module's: a "sluice_limit_zone" could have the name */
@@ -31,7 +31,7 @@ ngx_http_sluice_status_zone(ngx_conf_t *cf, ngx_http_sluice_main_conf_t *mcf)
 
     /* the slots and what the slab allocator needs for itself */
 
-    size = sizeof(ngx_http_sluice_slot_t) * (NGX_HTTP_SLUICE_SLOTS + 1);
+    size = sizeof(ngx_http_sluice_slot_t) * NGX_HTTP_SLUICE_SLOTS;
     size = ngx_align(size, ngx_pagesize) + 16 * ngx_pagesize;
 
     mcf->status = ngx_shared_memory_add(cf, &name, size,
@@ -61,7 +61,7 @@ ngx_http_sluice_slots_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     shpool->data = ngx_slab_calloc(shpool, sizeof(ngx_http_sluice_slot_t)
-                                           * (NGX_HTTP_SLUICE_SLOTS + 1));
+                                           * NGX_HTTP_SLUICE_SLOTS);
 
     return shpool->data ? NGX_OK : NGX_ERROR;
 }
@@ -106,7 +106,7 @@ ngx_http_sluice_status_process(ngx_http_sluice_main_conf_t *mcf)
 }
 
 
-/* A free slot; those of processes that died are settled on the way. */
+/* Those of processes that died are settled on the way. */
 
 static ngx_http_sluice_slot_t *
 ngx_http_sluice_slots_take(ngx_shm_zone_t *shm_zone)
@@ -121,7 +121,7 @@ ngx_http_sluice_slots_take(ngx_shm_zone_t *shm_zone)
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    for (i = 1; i <= NGX_HTTP_SLUICE_SLOTS; i++) {
+    for (i = 0; i < NGX_HTTP_SLUICE_SLOTS; i++) {
 
         if (slot[i].pid == (ngx_atomic_t) ngx_pid) {
 
@@ -135,7 +135,7 @@ ngx_http_sluice_slots_take(ngx_shm_zone_t *shm_zone)
         }
 
         if (dead) {
-            ngx_http_sluice_slots_settle(&slot[0], &slot[i]);
+            ngx_http_sluice_slots_settle(&slot[i]);
         }
 
         if (taken == NULL
@@ -170,7 +170,7 @@ ngx_http_sluice_status_leave(ngx_http_sluice_main_conf_t *mcf)
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    ngx_http_sluice_slots_settle(shpool->data, slot);
+    ngx_http_sluice_slots_settle(slot);
 
     ngx_shmtx_unlock(&shpool->mutex);
 
@@ -182,49 +182,33 @@ ngx_http_sluice_status_leave(ngx_http_sluice_main_conf_t *mcf)
 
 /*
  * What was received and became nothing was aborted with its process.  Under
- * the lock.  A slot is cleared right after it was added, so a process that is
- * killed in between counts some requests twice at worst.
+ * the lock.  The whole difference is one write, and doing it again adds none,
+ * so that a process may be killed anywhere in here.
  */
 
 static void
-ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *total,
-    ngx_http_sluice_slot_t *slot)
+ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *slot)
 {
-    ngx_uint_t  group, i;
+    ngx_uint_t         group, i;
+    ngx_atomic_uint_t  outcomes[NGX_HTTP_SLUICE_COUNTERS];
 
     for (group = 0; group < 2; group++) {
-
         slot->counters[group][NGX_HTTP_SLUICE_ABORTED] +=
-                           ngx_http_sluice_status_flight(slot, group);
-
-        for (i = 0; i < NGX_HTTP_SLUICE_COUNTERS; i++) {
-            total->counters[group][i] += slot->counters[group][i];
-        }
-
-        total->handshakes[group] += slot->handshakes[group];
-    }
-
-    for (i = 0; i < NGX_HTTP_SLUICE_WHYS; i++) {
-        total->refused[i] += slot->refused[i];
+                         ngx_http_sluice_status_flight(slot, group, outcomes);
     }
 
     for (i = 0; i < NGX_HTTP_SLUICE_SERVERS; i++) {
-        if (total->links[i].name == slot->links[i].name
-            || total->links[i].name == 0)
-        {
-            total->links[i].name = slot->links[i].name;
-            total->links[i].connects += slot->links[i].connects;
-            total->links[i].losses += slot->links[i].losses;
-        }
+        slot->links[i].state = 0;
+        slot->links[i].pending = 0;
     }
 
-    ngx_memzero(slot, sizeof(ngx_http_sluice_slot_t));
+    slot->pid = 0;
 }
 
 
 ngx_atomic_uint_t
 ngx_http_sluice_status_flight(const ngx_http_sluice_slot_t *slot,
-    ngx_uint_t group)
+    ngx_uint_t group, ngx_atomic_uint_t *outcomes)
 {
     ngx_uint_t         i;
     ngx_atomic_uint_t  done, received;
@@ -235,8 +219,11 @@ ngx_http_sluice_status_flight(const ngx_http_sluice_slot_t *slot,
          i < NGX_HTTP_SLUICE_COUNTERS;
          i++)
     {
-        done += slot->counters[group][i];
+        outcomes[i] = slot->counters[group][i];
+        done += outcomes[i];
     }
+
+    ngx_memory_barrier();
 
     received = slot->counters[group][NGX_HTTP_SLUICE_RECEIVED];
 
@@ -330,4 +317,27 @@ ngx_http_sluice_status_settle(ngx_http_sluice_ctx_t *ctx)
     if (ctx->outcome == NGX_HTTP_SLUICE_REFUSED) {
         slot->refused[ctx->why]++;
     }
+}
+
+
+void
+ngx_http_sluice_status_took(ngx_http_sluice_process_t *process,
+    ngx_msec_t took)
+{
+    ngx_uint_t               i;
+
+    /* ms, as the labels of the histogram in _metrics.c say; then +Inf */
+
+    static const ngx_msec_t  bounds[NGX_HTTP_SLUICE_TIMES - 1] = {
+        1, 2, 5, 10, 25, 100, 500, 2500
+    };
+
+    for (i = 0; i < NGX_HTTP_SLUICE_TIMES - 1; i++) {
+        if (took <= bounds[i]) {
+            break;
+        }
+    }
+
+    process->slot->times[i]++;
+    process->slot->took += took;
 }

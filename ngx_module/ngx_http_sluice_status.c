@@ -1,44 +1,53 @@
 /*
- * sluice_status [json]: the counters of all processes, and what they know of
- * Redis and of the zones.  sluice_health: does this process take events?
+ * sluice_status [json|prometheus]: the numbers of ngx_http_sluice_metrics.c in
+ * one of two forms.  sluice_health: does this process take events?
  */
 
 #include "ngx_http_sluice_link.h"
+#include "ngx_http_sluice_metrics.h"
 
 
-static ngx_int_t ngx_http_sluice_status_handler(ngx_http_request_t *r);
+#define NGX_HTTP_SLUICE_TEXT   8192     /* bytes at first */
+#define NGX_HTTP_SLUICE_LINE   1024     /* of help, or of a sample */
+
+
+/* A text that grows; without memory it is empty in the end. */
+
+typedef struct {
+    ngx_pool_t               *pool;
+    u_char                   *start;
+    u_char                   *pos;
+    u_char                   *end;
+    unsigned                  failed:1;
+} ngx_http_sluice_text_t;
+
+
+static ngx_int_t ngx_http_sluice_status_json(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sluice_status_prometheus(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sluice_health_handler(ngx_http_request_t *r);
-static u_char *ngx_http_sluice_status_group(u_char *p, const char *name,
-    const ngx_http_sluice_slot_t *slots, ngx_uint_t group);
-static u_char *ngx_http_sluice_status_refusals(u_char *p,
-    const ngx_http_sluice_slot_t *slots);
-static u_char *ngx_http_sluice_status_servers(u_char *p,
-    const ngx_http_sluice_slot_t *slots, ngx_http_sluice_main_conf_t *mcf);
-static u_char *ngx_http_sluice_status_zones(u_char *p,
-    ngx_http_sluice_main_conf_t *mcf);
+static void ngx_http_sluice_status_object(ngx_http_sluice_text_t *text,
+    const ngx_http_sluice_metrics_t *m,
+    const ngx_http_sluice_section_t *section, ngx_uint_t i,
+    const ngx_str_t *values);
+static void ngx_http_sluice_status_samples(ngx_http_sluice_text_t *text,
+    const ngx_http_sluice_metrics_t *m,
+    const ngx_http_sluice_section_t *section,
+    const ngx_http_sluice_metric_t *metric);
 
-
-/* room for a name of at most 64 bytes and its numbers */
-#define NGX_HTTP_SLUICE_ROOM   512
-#define NGX_HTTP_SLUICE_ROOMS  6
-
-
-static const char  *ngx_http_sluice_counters[] = {
-    "received", "enqueued", "duplicate", "passed", "limited", "refused",
-    "failed", "aborted"
-};
-
-static const char  *ngx_http_sluice_reasons[] = {
-    "missing", "malformed", "mismatch", "empty_secret", "unverified", "tenant",
-    "body", "method"
-};
 
 static const char  *ngx_http_sluice_states[] = {
     "unused", "down", "resolving", "connecting", "greeting", "ready"
 };
 
+static const char  *ngx_http_sluice_metric_types[] = {
+    "counter", "gauge", "histogram"
+};
+
 static ngx_str_t  ngx_http_sluice_json_content =
                                              ngx_string("application/json");
+
+static ngx_str_t  ngx_http_sluice_prometheus_content =
+                         ngx_string("text/plain; version=0.0.4; charset=utf-8");
 
 
 char *
@@ -51,20 +60,25 @@ ngx_http_sluice_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "json") != 0) {
+    if (lcf->handler) {
+        return "is beside another content of sluice";
+    }
+
+    if (cf->args->nelts == 1 || ngx_strcmp(value[1].data, "json") == 0) {
+        lcf->handler = ngx_http_sluice_status_json;
+
+    } else if (ngx_strcmp(value[1].data, "prometheus") == 0) {
+        lcf->handler = ngx_http_sluice_status_prometheus;
+
+    } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\" of \"sluice_status\"",
                            &value[1]);
         return NGX_CONF_ERROR;
     }
 
-    if (lcf->handler) {
-        return "is beside another content of sluice";
-    }
-
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_sluice_status_handler;
-    lcf->handler = clcf->handler;
+    clcf->handler = lcf->handler;
 
     return NGX_CONF_OK;
 }
@@ -114,14 +128,102 @@ ngx_http_sluice_status_begin(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_sluice_status_handler(ngx_http_request_t *r)
+ngx_http_sluice_status_send(ngx_http_request_t *r, const ngx_str_t *type,
+    const ngx_http_sluice_text_t *text)
 {
-    u_char                       *p;
-    size_t                        size;
-    ngx_int_t                     rc;
-    ngx_str_t                     text;
-    ngx_http_sluice_slot_t       *slots;
-    ngx_http_sluice_main_conf_t  *mcf;
+    ngx_str_t  body;
+
+    if (text->failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = text->start;
+    body.len = text->pos - text->start;
+
+    return ngx_http_sluice_respond_text(r, NGX_HTTP_OK, type, &body);
+}
+
+
+/* Where the next text goes; at least NGX_HTTP_SLUICE_LINE bytes are there. */
+
+static u_char *
+ngx_http_sluice_status_room(ngx_http_sluice_text_t *text)
+{
+    u_char  *p;
+    size_t   size;
+
+    if (text->end - text->pos >= NGX_HTTP_SLUICE_LINE) {
+        return text->pos;
+    }
+
+    size = text->start ? 2 * (text->end - text->start) : NGX_HTTP_SLUICE_TEXT;
+
+    p = ngx_palloc(text->pool, size);
+
+    if (p == NULL) {
+        text->failed = 1;
+        text->pos = text->start;
+        return NULL;
+    }
+
+    if (text->start) {
+        ngx_memcpy(p, text->start, text->pos - text->start);
+        (void) ngx_pfree(text->pool, text->start);
+    }
+
+    text->pos = p + (text->pos - text->start);
+    text->start = p;
+    text->end = p + size;
+
+    return text->pos;
+}
+
+
+static void
+ngx_http_sluice_status_write(ngx_http_sluice_text_t *text, const char *fmt,
+    ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    p = text->failed ? NULL : ngx_http_sluice_status_room(text);
+
+    if (p) {
+        va_start(args, fmt);
+        text->pos = ngx_vslprintf(p, p + NGX_HTTP_SLUICE_LINE, fmt, args);
+        va_end(args);
+    }
+}
+
+
+static void
+ngx_http_sluice_status_value(ngx_http_sluice_text_t *text,
+    const ngx_http_sluice_metrics_t *m,
+    const ngx_http_sluice_metric_t *metric, ngx_uint_t i)
+{
+    uint64_t  value;
+
+    value = metric->value(m, i, metric->data);
+
+    if (metric->seconds) {
+        ngx_http_sluice_status_write(text, "%uL.%03uL", value / 1000,
+                                     value % 1000);
+
+    } else {
+        ngx_http_sluice_status_write(text, "%uL", value);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_sluice_status_json(ngx_http_request_t *r)
+{
+    ngx_int_t                         rc;
+    ngx_str_t                         values[NGX_HTTP_SLUICE_IDENTS];
+    ngx_uint_t                        i, n;
+    ngx_http_sluice_text_t            text;
+    ngx_http_sluice_metrics_t         m;
+    const ngx_http_sluice_section_t  *section;
 
     rc = ngx_http_sluice_status_begin(r);
 
@@ -129,181 +231,208 @@ ngx_http_sluice_status_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_sluice_module);
-    slots = ngx_http_sluice_status_slots(mcf->status);
+    ngx_http_sluice_metrics_take(&m,
+                   ngx_http_get_module_main_conf(r, ngx_http_sluice_module),
+                   r->pool);
 
-    size = NGX_HTTP_SLUICE_ROOM * (NGX_HTTP_SLUICE_ROOMS + mcf->servers.nelts
-                                   + mcf->zones.nelts);
+    ngx_memzero(&text, sizeof(ngx_http_sluice_text_t));
+    text.pool = r->pool;
 
-    p = ngx_pnalloc(r->pool, size);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    for (section = ngx_http_sluice_sections; section->name; section++) {
 
-    text.data = p;
+        ngx_http_sluice_status_write(&text, "%s\"%s\":",
+                              section == ngx_http_sluice_sections ? "{" : ",",
+                              section->name);
 
-    *p++ = '{';
-    p = ngx_http_sluice_status_group(p, "events", slots, 1);
-    p = ngx_http_sluice_status_group(p, "guarded", slots, 0);
-    p = ngx_http_sluice_status_refusals(p, slots);
-    p = ngx_http_sluice_status_servers(p, slots, mcf);
-    p = ngx_http_sluice_status_zones(p, mcf);
-    *p++ = '}';
-    *p++ = LF;
-
-    text.len = p - text.data;
-
-    return ngx_http_sluice_respond_text(r, NGX_HTTP_OK,
-                                        &ngx_http_sluice_json_content, &text);
-}
-
-
-static u_char *
-ngx_http_sluice_status_group(u_char *p, const char *name,
-    const ngx_http_sluice_slot_t *slots, ngx_uint_t group)
-{
-    ngx_uint_t         i, n;
-    ngx_atomic_uint_t  flight, sums[NGX_HTTP_SLUICE_COUNTERS];
-
-    ngx_memzero(sums, sizeof(sums));
-    flight = 0;
-
-    for (n = 0; n <= NGX_HTTP_SLUICE_SLOTS; n++) {
-
-        /*
-         * What was received is derived from the others, so that the sum
-         * balances although processes count on.
-         */
-
-        flight += ngx_http_sluice_status_flight(&slots[n], group);
-
-        for (i = NGX_HTTP_SLUICE_ENQUEUED; i < NGX_HTTP_SLUICE_COUNTERS; i++) {
-            sums[i] += slots[n].counters[group][i];
-        }
-    }
-
-    sums[NGX_HTTP_SLUICE_RECEIVED] = flight;
-
-    for (i = NGX_HTTP_SLUICE_ENQUEUED; i < NGX_HTTP_SLUICE_COUNTERS; i++) {
-        sums[NGX_HTTP_SLUICE_RECEIVED] += sums[i];
-    }
-
-    p = ngx_sprintf(p, "\"%s\":{", name);
-
-    for (i = 0; i < NGX_HTTP_SLUICE_COUNTERS; i++) {
-        p = ngx_sprintf(p, "\"%s\":%uA,", ngx_http_sluice_counters[i],
-                        sums[i]);
-    }
-
-    return ngx_sprintf(p, "\"in_flight\":%uA},", flight);
-}
-
-
-static u_char *
-ngx_http_sluice_status_refusals(u_char *p, const ngx_http_sluice_slot_t *slots)
-{
-    ngx_uint_t         i, n;
-    ngx_atomic_uint_t  sum, handshakes[2];
-
-    p = ngx_cpymem(p, "\"refused\":{", sizeof("\"refused\":{") - 1);
-
-    for (i = 0; i < NGX_HTTP_SLUICE_WHYS; i++) {
-
-        for (sum = 0, n = 0; n <= NGX_HTTP_SLUICE_SLOTS; n++) {
-            sum += slots[n].refused[i];
+        if (section->ident == NULL) {
+            ngx_http_sluice_status_object(&text, &m, section, 0, NULL);
+            continue;
         }
 
-        p = ngx_sprintf(p, "%s\"%s\":%uA", i ? "," : "",
-                        ngx_http_sluice_reasons[i], sum);
-    }
+        ngx_http_sluice_status_write(&text, "[");
 
-    handshakes[0] = 0;
-    handshakes[1] = 0;
+        for (i = 0, n = 0; /* void */ ; i++) {
+            rc = section->ident(&m, i, values);
 
-    for (n = 0; n <= NGX_HTTP_SLUICE_SLOTS; n++) {
-        handshakes[0] += slots[n].handshakes[0];
-        handshakes[1] += slots[n].handshakes[1];
-    }
+            if (rc == NGX_DONE) {
+                break;
+            }
 
-    return ngx_sprintf(p, "},\"handshakes\":{\"answered\":%uA,"
-                          "\"refused\":%uA},", handshakes[0], handshakes[1]);
-}
-
-
-static u_char *
-ngx_http_sluice_status_servers(u_char *p, const ngx_http_sluice_slot_t *slots,
-    ngx_http_sluice_main_conf_t *mcf)
-{
-    uint32_t                    name;
-    ngx_uint_t                  i, k, n, processes[6];
-    ngx_atomic_uint_t           connects, losses, pending;
-    ngx_http_sluice_server_t  **server;
-
-    p = ngx_cpymem(p, "\"redis\":[", sizeof("\"redis\":[") - 1);
-
-    server = mcf->servers.elts;
-
-    for (i = 0; i < mcf->servers.nelts; i++) {
-
-        name = ngx_crc32_long(server[i]->name.data, server[i]->name.len);
-        ngx_memzero(processes, sizeof(processes));
-        connects = losses = pending = 0;
-
-        for (n = 0; n <= NGX_HTTP_SLUICE_SLOTS; n++) {
-
-            if (slots[n].links[i].name != name) {
-                processes[0] += (slots[n].pid != 0);
+            if (rc != NGX_OK) {
                 continue;
             }
 
-            connects += slots[n].links[i].connects;
-            losses += slots[n].links[i].losses;
-
-            if (n) {
-                pending += slots[n].links[i].pending;
-                processes[slots[n].links[i].state % 6]++;
-            }
+            ngx_http_sluice_status_write(&text, n++ ? "," : "");
+            ngx_http_sluice_status_object(&text, &m, section, i, values);
         }
 
-        p = ngx_sprintf(p, "%s{\"name\":\"%V\",\"pending\":%uA,"
-                           "\"connects\":%uA,\"losses\":%uA,\"processes\":{",
-                        i ? "," : "", &server[i]->name, pending, connects,
-                        losses);
-
-        for (k = 0; k < 6; k++) {
-            p = ngx_sprintf(p, "%s\"%s\":%ui", k ? "," : "",
-                            ngx_http_sluice_states[k], processes[k]);
-        }
-
-        *p++ = '}';
-        *p++ = '}';
+        ngx_http_sluice_status_write(&text, "]");
     }
 
-    return ngx_cpymem(p, "],", 2);
+    ngx_http_sluice_status_write(&text, "}\n");
+
+    return ngx_http_sluice_status_send(r, &ngx_http_sluice_json_content,
+                                       &text);
 }
 
 
-static u_char *
-ngx_http_sluice_status_zones(u_char *p, ngx_http_sluice_main_conf_t *mcf)
+static void
+ngx_http_sluice_status_object(ngx_http_sluice_text_t *text,
+    const ngx_http_sluice_metrics_t *m,
+    const ngx_http_sluice_section_t *section, ngx_uint_t i,
+    const ngx_str_t *values)
 {
-    ngx_uint_t                i;
-    ngx_http_sluice_zone_t  **zone;
+    ngx_uint_t                       k;
+    const char                      *comma, *member;
+    const ngx_http_sluice_metric_t  *metric;
 
-    p = ngx_cpymem(p, "\"zones\":[", sizeof("\"zones\":[") - 1);
+    ngx_http_sluice_status_write(text, "{");
 
-    zone = mcf->zones.elts;
+    comma = "";
+    member = NULL;
 
-    for (i = 0; i < mcf->zones.nelts; i++) {
-        p = ngx_sprintf(p, "%s{\"name\":\"%V\",\"bytes\":%uz,\"keys\":%uA,"
-                           "\"evicted\":%uA}", i ? "," : "",
-                        &zone[i]->shm_zone->shm.name,
-                        zone[i]->shm_zone->shm.size, zone[i]->sh->keys,
-                        zone[i]->sh->evicted);
+    for (k = 0; values && k < NGX_HTTP_SLUICE_IDENTS; k++) {
+
+        if (section->idents[k].key) {
+            ngx_http_sluice_status_write(text, "%s\"%s\":\"%V\"", comma,
+                                         section->idents[k].key, &values[k]);
+            comma = ",";
+        }
     }
 
-    *p++ = ']';
+    for (metric = section->metrics; metric->key; metric++) {
 
-    return p;
+        if (member && (metric->member == NULL
+                       || ngx_strcmp(metric->member, member) != 0))
+        {
+            ngx_http_sluice_status_write(text, "}");
+            member = NULL;
+        }
+
+        if (metric->member && member == NULL) {
+            member = metric->member;
+            ngx_http_sluice_status_write(text, "%s\"%s\":{", comma, member);
+            comma = "";
+        }
+
+        ngx_http_sluice_status_write(text, "%s\"%s\":", comma, metric->key);
+        ngx_http_sluice_status_value(text, m, metric, i);
+        comma = ",";
+    }
+
+    ngx_http_sluice_status_write(text, member ? "}}" : "}");
+}
+
+
+static ngx_int_t
+ngx_http_sluice_status_prometheus(ngx_http_request_t *r)
+{
+    ngx_int_t                         rc;
+    ngx_http_sluice_text_t            text;
+    ngx_http_sluice_metrics_t         m;
+    const ngx_http_sluice_metric_t   *metric;
+    const ngx_http_sluice_section_t  *section;
+
+    rc = ngx_http_sluice_status_begin(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_sluice_metrics_take(&m,
+                   ngx_http_get_module_main_conf(r, ngx_http_sluice_module),
+                   r->pool);
+
+    ngx_memzero(&text, sizeof(ngx_http_sluice_text_t));
+    text.pool = r->pool;
+
+    for (section = ngx_http_sluice_sections; section->name; section++) {
+
+        for (metric = section->metrics; metric->key; metric++) {
+
+            /* the samples of a metric stand together, below its help */
+
+            if (metric == section->metrics
+                || ngx_strcmp(metric->metric, metric[-1].metric) != 0)
+            {
+                ngx_http_sluice_status_samples(&text, &m, section, metric);
+            }
+        }
+    }
+
+    return ngx_http_sluice_status_send(r, &ngx_http_sluice_prometheus_content,
+                                       &text);
+}
+
+
+/* Of all objects of the section, each with all rows of the metric */
+
+static void
+ngx_http_sluice_status_samples(ngx_http_sluice_text_t *text,
+    const ngx_http_sluice_metrics_t *m,
+    const ngx_http_sluice_section_t *section,
+    const ngx_http_sluice_metric_t *metric)
+{
+    ngx_int_t                        rc;
+    ngx_str_t                        values[NGX_HTTP_SLUICE_IDENTS];
+    ngx_uint_t                       i, k;
+    const char                      *brace, *suffix;
+    const ngx_http_sluice_metric_t  *row;
+
+    ngx_http_sluice_status_write(text,
+                                 "# HELP nginx_sluice_%s %s\n"
+                                 "# TYPE nginx_sluice_%s %s\n",
+                                 metric->metric, metric->help, metric->metric,
+                                 ngx_http_sluice_metric_types[metric->type]);
+
+    for (i = 0; /* void */ ; i++) {
+        rc = section->ident ? section->ident(m, i, values)
+                            : i ? NGX_DONE : NGX_OK;
+
+        if (rc == NGX_DONE) {
+            return;
+        }
+
+        if (rc != NGX_OK) {
+            continue;
+        }
+
+        for (row = metric;
+             row->key && ngx_strcmp(row->metric, metric->metric) == 0;
+             row++)
+        {
+            suffix = "";
+
+            if (row->type == NGX_HTTP_SLUICE_METRIC_HISTOGRAM) {
+                suffix = row->label ? "bucket" : row->key;
+            }
+
+            ngx_http_sluice_status_write(text, "nginx_sluice_%s%s%s",
+                                         row->metric, *suffix ? "_" : "",
+                                         suffix);
+            brace = "{";
+
+            for (k = 0; section->ident && k < NGX_HTTP_SLUICE_IDENTS; k++) {
+
+                if (section->idents[k].label) {
+                    ngx_http_sluice_status_write(text, "%s%s=\"%V\"", brace,
+                                                 section->idents[k].label,
+                                                 &values[k]);
+                    brace = ",";
+                }
+            }
+
+            if (row->label) {
+                ngx_http_sluice_status_write(text, "%s%s=\"%s\"", brace,
+                                             row->label, row->key);
+                brace = ",";
+            }
+
+            ngx_http_sluice_status_write(text, *brace == ',' ? "} " : " ");
+            ngx_http_sluice_status_value(text, m, row, i);
+            ngx_http_sluice_status_write(text, "\n");
+        }
+    }
 }
 
 

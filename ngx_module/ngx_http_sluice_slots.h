@@ -1,0 +1,117 @@
+/*
+ * Counting: what a process writes into its slot of the zone, and when.  Part
+ * of ngx_http_sluice_module.h, which includes it.
+ */
+
+#ifndef NGX_HTTP_SLUICE_SLOTS_H
+#define NGX_HTTP_SLUICE_SLOTS_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+
+#define NGX_HTTP_SLUICE_SLOTS       127      /* processes that are counted */
+#define NGX_HTTP_SLUICE_TIMES       9        /* of a histogram */
+#define NGX_HTTP_SLUICE_SERVERS     16       /* sluice_redis */
+
+
+typedef struct ngx_http_sluice_ctx_s        ngx_http_sluice_ctx_t;
+typedef struct ngx_http_sluice_main_conf_s  ngx_http_sluice_main_conf_t;
+typedef struct ngx_http_sluice_process_s    ngx_http_sluice_process_t;
+
+
+/* The counters of a group add up: received is the sum of all others. */
+
+typedef enum {
+    NGX_HTTP_SLUICE_RECEIVED = 0,
+    NGX_HTTP_SLUICE_ENQUEUED,
+    NGX_HTTP_SLUICE_DUPLICATE,
+    NGX_HTTP_SLUICE_PASSED,        /* answered or handed on by the location */
+    NGX_HTTP_SLUICE_LIMITED,
+    NGX_HTTP_SLUICE_REFUSED,
+    NGX_HTTP_SLUICE_FAILED,
+    NGX_HTTP_SLUICE_ABORTED,
+    NGX_HTTP_SLUICE_COUNTERS
+} ngx_http_sluice_counter_e;
+
+/* Why a request was refused; the sum is `refused` of both groups. */
+
+typedef enum {
+    NGX_HTTP_SLUICE_WHY_MISSING = 0,  /* no signature or key */
+    NGX_HTTP_SLUICE_WHY_MALFORMED,
+    NGX_HTTP_SLUICE_WHY_MISMATCH,
+    NGX_HTTP_SLUICE_WHY_SECRET,       /* the secret is empty */
+    NGX_HTTP_SLUICE_WHY_UNVERIFIED,   /* came around the verification */
+    NGX_HTTP_SLUICE_WHY_TENANT,
+    NGX_HTTP_SLUICE_WHY_BODY,         /* empty, not JSON, a member missing */
+    NGX_HTTP_SLUICE_WHY_METHOD,
+    NGX_HTTP_SLUICE_WHYS
+} ngx_http_sluice_why_e;
+
+/* A process' link to a server, as other processes see it */
+
+typedef struct {
+    ngx_atomic_t                    name;       /* crc32 of the server's */
+    ngx_atomic_t                    state;
+    ngx_atomic_t                    pending;
+    ngx_atomic_t                    connects;
+    ngx_atomic_t                    losses;
+} ngx_http_sluice_slot_link_t;
+
+/*
+ * Written by one process.  The next one that takes the slot counts on: a
+ * counter is never added up, moved or set back.  A new one needs only its
+ * member here and its row in _metrics.c.
+ */
+
+typedef struct {
+    ngx_atomic_t                    pid;        /* 0: nobody's */
+    ngx_atomic_t                    counters[2][NGX_HTTP_SLUICE_COUNTERS];
+    ngx_atomic_t                    refused[NGX_HTTP_SLUICE_WHYS];
+    ngx_atomic_t                    handshakes[2];   /* answered, refused */
+    ngx_atomic_t                    times[NGX_HTTP_SLUICE_TIMES];
+    ngx_atomic_t                    took;       /* ms, of all in times */
+    ngx_http_sluice_slot_link_t     links[NGX_HTTP_SLUICE_SERVERS];
+} ngx_http_sluice_slot_t;
+
+
+/* _slots.c */
+
+ngx_int_t ngx_http_sluice_status_zone(ngx_conf_t *cf,
+    ngx_http_sluice_main_conf_t *mcf);
+
+/* NGX_HTTP_SLUICE_SLOTS of them, also of processes that ended */
+ngx_http_sluice_slot_t *ngx_http_sluice_status_slots(ngx_shm_zone_t *shm_zone);
+/*
+ * Received, and nothing became of it yet.  `outcomes` gets the counters after
+ * RECEIVED, as they were at that moment.
+ */
+ngx_atomic_uint_t ngx_http_sluice_status_flight(
+    const ngx_http_sluice_slot_t *slot, ngx_uint_t group,
+    ngx_atomic_uint_t *outcomes);
+
+/* This process' state, with its slot of the zone. */
+ngx_http_sluice_process_t *ngx_http_sluice_status_process(
+    ngx_http_sluice_main_conf_t *mcf);
+void ngx_http_sluice_status_leave(ngx_http_sluice_main_conf_t *mcf);
+
+/*
+ * Counts the request as received, and once what became of it.  That is known
+ * for good when Redis has the job, when a refusal is answered and not left to
+ * an error_page, and at the request's end: until then a job that is stored
+ * after all, or a failure, takes the place of what was noted before.
+ */
+void ngx_http_sluice_status_received(ngx_http_sluice_ctx_t *ctx,
+    ngx_uint_t events);
+void ngx_http_sluice_status_outcome(ngx_http_sluice_ctx_t *ctx,
+    ngx_http_sluice_counter_e outcome);
+void ngx_http_sluice_status_refused(ngx_http_sluice_ctx_t *ctx,
+    ngx_http_sluice_why_e why);
+void ngx_http_sluice_status_settle(ngx_http_sluice_ctx_t *ctx);
+/* A job's time to the reply of Redis, for the histogram */
+void ngx_http_sluice_status_took(ngx_http_sluice_process_t *process,
+    ngx_msec_t took);
+
+
+#endif
