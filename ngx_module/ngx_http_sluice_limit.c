@@ -5,21 +5,9 @@
 
 #include <openssl/evp.h>
 
-#include "ngx_http_sluice_module.h"
+#include "ngx_http_sluice_zone.h"
 
 
-/* With its key in the same slab chunk: 128 bytes, longer keys by digest. */
-
-typedef struct {
-    ngx_str_node_t  sn;
-    ngx_queue_t     queue;
-    int64_t         tat;       /* µs */
-    u_char          data[1];
-} ngx_http_sluice_node_t;
-
-#define NGX_HTTP_SLUICE_CHUNK  128
-#define NGX_HTTP_SLUICE_KEY                                                   \
-    (NGX_HTTP_SLUICE_CHUNK - offsetof(ngx_http_sluice_node_t, data))
 #define NGX_HTTP_SLUICE_DIGEST  32
 
 
@@ -55,9 +43,6 @@ static ngx_int_t ngx_http_sluice_limit_prepare(ngx_http_request_t *r,
     const ngx_http_sluice_limit_t *limit, ngx_http_sluice_charge_t *charge);
 static ngx_int_t ngx_http_sluice_limit_evaluate(ngx_http_request_t *r,
     ngx_http_complex_value_t *cv, ngx_int_t least, int64_t *number);
-static ngx_http_sluice_node_t *ngx_http_sluice_limit_node(
-    ngx_http_sluice_charge_t *charge);
-static void ngx_http_sluice_limit_evict(ngx_http_sluice_zone_t *zone);
 
 
 /*
@@ -193,7 +178,7 @@ ngx_http_sluice_limit_charge(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     }
 
     for (i = 0; i < n; i++) {
-        ngx_shmtx_lock(&charges[i].zone->shpool->mutex);
+        ngx_http_sluice_zone_lock(charges[i].zone);
     }
 
     now = (int64_t) ngx_current_msec * 1000;
@@ -202,14 +187,8 @@ ngx_http_sluice_limit_charge(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     for (i = 0; i < n; i++) {
         charge = &charges[i];
 
-        charge->node = ngx_http_sluice_limit_node(charge);
-
-        if (charge->node == NULL) {
-
-            /* not even an eviction helped: a limit fails open */
-
-            continue;
-        }
+        charge->node = ngx_http_sluice_zone_node(charge->zone, &charge->key,
+                                                 charge->hash);
 
         wait = sluice_gcra_check(charge->node->tat, now, charge->cost,
                                  &charge->limit, &charge->next);
@@ -229,11 +208,11 @@ ngx_http_sluice_limit_charge(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     for (i = n; i--; /* void */ ) {
         charge = &charges[i];
 
-        if (excess->wait == 0 && charge->node) {
+        if (excess->wait == 0) {
             charge->node->tat = charge->next;
         }
 
-        ngx_shmtx_unlock(&charge->zone->shpool->mutex);
+        ngx_http_sluice_zone_unlock(charge->zone);
     }
 
     if (excess->wait == 0) {
@@ -365,75 +344,4 @@ ngx_http_sluice_limit_evaluate(ngx_http_request_t *r,
     *number = n;
 
     return NGX_OK;
-}
-
-
-/* Under the lock.  The node comes to the front; a full zone loses its tail. */
-
-static ngx_http_sluice_node_t *
-ngx_http_sluice_limit_node(ngx_http_sluice_charge_t *charge)
-{
-    ngx_uint_t               i;
-    ngx_http_sluice_node_t  *node;
-    ngx_http_sluice_zone_t  *zone;
-
-    zone = charge->zone;
-
-    node = (ngx_http_sluice_node_t *)
-               ngx_str_rbtree_lookup(&zone->sh->rbtree, &charge->key,
-                                     charge->hash);
-
-    if (node) {
-        ngx_queue_remove(&node->queue);
-        ngx_queue_insert_head(&zone->sh->queue, &node->queue);
-
-        return node;
-    }
-
-    node = ngx_slab_alloc_locked(zone->shpool, NGX_HTTP_SLUICE_CHUNK);
-
-    for (i = 0; node == NULL && i < 2; i++) {
-        ngx_http_sluice_limit_evict(zone);
-        node = ngx_slab_alloc_locked(zone->shpool, NGX_HTTP_SLUICE_CHUNK);
-    }
-
-    if (node == NULL) {
-        return NULL;
-    }
-
-    node->sn.node.key = charge->hash;
-    node->sn.str.len = charge->key.len;
-    node->sn.str.data = node->data;
-    node->tat = 0;
-
-    ngx_memcpy(node->data, charge->key.data, charge->key.len);
-
-    ngx_rbtree_insert(&zone->sh->rbtree, &node->sn.node);
-    ngx_queue_insert_head(&zone->sh->queue, &node->queue);
-
-    zone->sh->keys++;
-
-    return node;
-}
-
-
-static void
-ngx_http_sluice_limit_evict(ngx_http_sluice_zone_t *zone)
-{
-    ngx_queue_t             *q;
-    ngx_http_sluice_node_t  *node;
-
-    if (ngx_queue_empty(&zone->sh->queue)) {
-        return;
-    }
-
-    q = ngx_queue_last(&zone->sh->queue);
-    node = ngx_queue_data(q, ngx_http_sluice_node_t, queue);
-
-    ngx_queue_remove(q);
-    ngx_rbtree_delete(&zone->sh->rbtree, &node->sn.node);
-    ngx_slab_free_locked(zone->shpool, node);
-
-    zone->sh->keys--;
-    zone->sh->evicted++;
 }

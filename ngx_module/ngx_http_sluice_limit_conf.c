@@ -3,7 +3,7 @@
  * sluice_limit zone=name rate=VALUE [burst=VALUE] [cost=VALUE] [early]
  */
 
-#include "ngx_http_sluice_module.h"
+#include "ngx_http_sluice_zone.h"
 
 
 /* µs between two requests: of less the rounding would be a tenth and more */
@@ -169,24 +169,7 @@ ngx_http_sluice_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_OK;
     }
 
-    zone->sh = ngx_slab_calloc(zone->shpool,
-                               sizeof(ngx_http_sluice_zone_shared_t));
-    if (zone->sh == NULL) {
-        return NGX_ERROR;
-    }
-
-    zone->shpool->data = zone->sh;
-
-    ngx_rbtree_init(&zone->sh->rbtree, &zone->sh->sentinel,
-                    ngx_str_rbtree_insert_value);
-
-    ngx_queue_init(&zone->sh->queue);
-
-    /* a full zone is normal: the oldest key makes room */
-
-    zone->shpool->log_nomem = 0;
-
-    return NGX_OK;
+    return ngx_http_sluice_zone_create(zone);
 }
 
 

@@ -102,6 +102,9 @@ typedef struct {
     ngx_rbtree_t                    rbtree;
     ngx_rbtree_node_t               sentinel;
     ngx_queue_t                     queue;      /* the latest used first */
+    u_char                         *nodes;
+    ngx_uint_t                      nnodes;
+    ngx_uint_t                      busy;       /* its lock is held */
     ngx_atomic_t                    keys;
     ngx_atomic_t                    evicted;
 } ngx_http_sluice_zone_shared_t;
