@@ -41,7 +41,7 @@ sluice_redis_fail(sluice_redis_t *redis, sluice_redis_result_e result,
 }
 
 
-static int
+int
 sluice_redis_is_error(const redisReply *reply, const char *code)
 {
     size_t  n;
@@ -450,4 +450,11 @@ const char *
 sluice_redis_error(const sluice_redis_t *redis)
 {
     return redis->error;
+}
+
+
+const sluice_redis_info_t *
+sluice_redis_info(const sluice_redis_t *redis)
+{
+    return &redis->info;
 }

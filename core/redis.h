@@ -6,8 +6,8 @@
  *
  *      host                              client
  *      connect()                         CLOSED
- *      sluice_redis_connected()   ->     GREETING: AUTH, SELECT, version,
- *                                        SCRIPT LOAD
+ *      sluice_redis_connected()   ->     GREETING: AUTH, SELECT, INFO, CLIENT
+ *                                        SETNAME, SCRIPT LOAD
  *      sluice_redis_output(), _sent()    the bytes to write
  *      sluice_redis_feed()        ->     READY after the greeting, then the
  *                                        replies in order; ask for output again
@@ -137,18 +137,41 @@ const char *sluice_redis_error(const sluice_redis_t *redis);
 /* What an error reply means for the caller. */
 typedef enum {
     SLUICE_REDIS_REPLY_OK = 0,     /* not an error */
-    SLUICE_REDIS_REPLY_AWAY,       /* LOADING, READONLY, OOM, MISCONF, BUSY,
-                                      MASTERDOWN, NOSCRIPT after a SCRIPT LOAD,
-                                      ...: the server's state, try later */
-    SLUICE_REDIS_REPLY_DENIED,     /* NOAUTH, WRONGPASS, NOPERM */
-    SLUICE_REDIS_REPLY_WRONG       /* WRONGTYPE and all others: our call */
+    SLUICE_REDIS_REPLY_AWAY,       /* LOADING, OOM, MISCONF, BUSY, NOREPLICAS,
+                                      NOSCRIPT after a SCRIPT LOAD, ...: the
+                                      server's state, try later */
+    SLUICE_REDIS_REPLY_REPLICA,    /* READONLY, MASTERDOWN, UNBLOCKED: it is
+                                      the master no more, try later on another
+                                      connection, which may lead elsewhere */
+    SLUICE_REDIS_REPLY_DENIED,     /* NOAUTH, WRONGPASS, NOPERM: try later,
+                                      somebody has to allow it */
+    SLUICE_REDIS_REPLY_WRONG       /* WRONGTYPE and all others: the same call
+                                      would meet the same again */
 } sluice_redis_reply_e;
 
 sluice_redis_reply_e sluice_redis_reply_kind(const redisReply *reply);
 
 /*
- * INFO server's redis_version as major * 10000 + minor * 100 + patch, or 0.
- * Below SLUICE_REDIS_VERSION_MIN a server is refused.
+ * What INFO told.  All is 0 when the server does not let this user ask it; what
+ * its text does not have is 0 or "".
+ */
+typedef struct {
+    int       version;          /* see sluice_redis_version */
+    char      policy[32];       /* maxmemory_policy */
+    unsigned  evicts:1;         /* it is known, and not noeviction */
+    unsigned  no_aof:1;         /* the append only file is off */
+    unsigned  replica:1;
+} sluice_redis_info_t;
+
+void sluice_redis_info_read(sluice_redis_info_t *info, const char *text,
+    size_t size);
+
+/* Of the last greeting that was answered. */
+const sluice_redis_info_t *sluice_redis_info(const sluice_redis_t *redis);
+
+/*
+ * INFO's redis_version as major * 10000 + minor * 100 + patch, or 0.  Below
+ * SLUICE_REDIS_VERSION_MIN a server is refused.
  */
 #define SLUICE_REDIS_VERSION_MIN  60200
 int sluice_redis_version(const char *info, size_t len);

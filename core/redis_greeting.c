@@ -1,6 +1,8 @@
 /*
- * What is said first on a connection, in one write: AUTH, CLIENT SETNAME,
- * SELECT, INFO server, SCRIPT LOAD of each script.
+ * What is said first on a connection, in one write: AUTH, SELECT, INFO, CLIENT
+ * SETNAME, SCRIPT LOAD of each script.  A server that takes nobody (too many
+ * clients, protected mode) says so in answer to the first of them, so that one
+ * is never the name, whose refusal does not matter.
  */
 
 #include <stdio.h>
@@ -68,13 +70,6 @@ sluice_redis_greet(sluice_redis_t *redis)
         ok &= sluice_redis_put_bulk(b, url->password, strlen(url->password));
     }
 
-    if (sluice_redis_greets(redis, SLUICE_REDIS_GREET_NAME)) {
-        ok &= sluice_redis_put_array(b, 3);
-        ok &= sluice_redis_put_bulk(b, "CLIENT", 6);
-        ok &= sluice_redis_put_bulk(b, "SETNAME", 7);
-        ok &= sluice_redis_put_bulk(b, conf->name, strlen(conf->name));
-    }
-
     if (sluice_redis_greets(redis, SLUICE_REDIS_GREET_SELECT)) {
         snprintf(db, sizeof(db), "%d", url->db);
 
@@ -83,9 +78,17 @@ sluice_redis_greet(sluice_redis_t *redis)
         ok &= sluice_redis_put_bulk(b, db, strlen(db));
     }
 
-    ok &= sluice_redis_put_array(b, 2);
+    /* all sections: Redis 6.2 takes the name of one only */
+
+    ok &= sluice_redis_put_array(b, 1);
     ok &= sluice_redis_put_bulk(b, "INFO", 4);
-    ok &= sluice_redis_put_bulk(b, "server", 6);
+
+    if (sluice_redis_greets(redis, SLUICE_REDIS_GREET_NAME)) {
+        ok &= sluice_redis_put_array(b, 3);
+        ok &= sluice_redis_put_bulk(b, "CLIENT", 6);
+        ok &= sluice_redis_put_bulk(b, "SETNAME", 7);
+        ok &= sluice_redis_put_bulk(b, conf->name, strlen(conf->name));
+    }
 
     for (i = 0; i < conf->nscripts; i++) {
         ok &= sluice_redis_put_load(b, conf->scripts[i]);
@@ -138,15 +141,69 @@ sluice_redis_told(const sluice_redis_t *redis, const redisReply *reply)
 }
 
 
+/* An ACL without INFO is no reason to stay away. */
+
+static sluice_redis_result_e
+sluice_redis_informed(sluice_redis_t *redis, const redisReply *reply)
+{
+    int                   len, version;
+    sluice_redis_info_t  *info;
+
+    info = &redis->info;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+
+        if (sluice_redis_is_error(reply, "NOPERM")) {
+            memset(info, 0, sizeof(*info));
+            return SLUICE_REDIS_OK;
+        }
+
+        len = sluice_redis_told(redis, reply);
+
+        return sluice_redis_fail(redis, SLUICE_REDIS_REFUSED, "INFO: %.*s",
+                                 len, reply->str);
+    }
+
+    if (reply->type == REDIS_REPLY_STRING) {
+        sluice_redis_info_read(info, reply->str, (size_t) reply->len);
+
+    } else {
+        memset(info, 0, sizeof(*info));
+    }
+
+    version = info->version;
+
+    if (version == 0) {
+        return sluice_redis_fail(redis, SLUICE_REDIS_REFUSED,
+                                 "INFO: no redis_version");
+    }
+
+    if (version < SLUICE_REDIS_VERSION_MIN) {
+        return sluice_redis_fail(redis, SLUICE_REDIS_REFUSED,
+                        "Redis %d.%d.%d is too old, %d.%d or later is needed",
+                        version / 10000, version / 100 % 100, version % 100,
+                        SLUICE_REDIS_VERSION_MIN / 10000,
+                        SLUICE_REDIS_VERSION_MIN / 100 % 100);
+    }
+
+    if (info->replica) {
+        return sluice_redis_fail(redis, SLUICE_REDIS_REFUSED,
+                                 "it is a replica, not the master");
+    }
+
+    return SLUICE_REDIS_OK;
+}
+
+
 sluice_redis_result_e
 sluice_redis_greeted(sluice_redis_t *redis, const redisReply *reply)
 {
-    int                     version, len;
+    int                     len;
     const char             *what, *name;
     const sluice_script_t  *script;
 
     static const char      *names[] = {
-        "AUTH", "CLIENT SETNAME", "SELECT", "INFO server", "SCRIPT LOAD "
+        "AUTH", "SELECT", "INFO", "CLIENT SETNAME", "SCRIPT LOAD "
     };
 
     what = names[redis->step];
@@ -158,33 +215,22 @@ sluice_redis_greeted(sluice_redis_t *redis, const redisReply *reply)
         name = script->name;
     }
 
+    if (redis->step == SLUICE_REDIS_GREET_INFO
+        && sluice_redis_informed(redis, reply) != SLUICE_REDIS_OK)
+    {
+        return redis->failed;
+    }
+
     /* the name is for people: a proxy or an ACL may refuse it */
 
     if (reply->type == REDIS_REPLY_ERROR
+        && redis->step != SLUICE_REDIS_GREET_INFO
         && redis->step != SLUICE_REDIS_GREET_NAME)
     {
         len = sluice_redis_told(redis, reply);
 
         return sluice_redis_fail(redis, SLUICE_REDIS_REFUSED, "%s%s: %.*s",
                                  what, name, len, reply->str);
-    }
-
-    if (redis->step == SLUICE_REDIS_GREET_INFO) {
-        version = reply->type == REDIS_REPLY_STRING
-                  ? sluice_redis_version(reply->str, (size_t) reply->len) : 0;
-
-        if (version == 0) {
-            return sluice_redis_fail(redis, SLUICE_REDIS_REFUSED,
-                                     "INFO server: no redis_version");
-        }
-
-        if (version < SLUICE_REDIS_VERSION_MIN) {
-            return sluice_redis_fail(redis, SLUICE_REDIS_REFUSED,
-                        "Redis %d.%d.%d is too old, %d.%d or later is needed",
-                        version / 10000, version / 100 % 100, version % 100,
-                        SLUICE_REDIS_VERSION_MIN / 10000,
-                        SLUICE_REDIS_VERSION_MIN / 100 % 100);
-        }
     }
 
     if (script && (reply->type != REDIS_REPLY_STRING || reply->len != 40

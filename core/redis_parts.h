@@ -15,7 +15,8 @@
  *      redis_greeting.c    what is said first and what must be answered
  *      redis_writer.c      begin .. end
  *      redis_buffer.c      buffer, ring, RESP
- *      redis_reply.c       what an error and a version mean
+ *      redis_reply.c       what an error means
+ *      redis_info.c        what INFO tells
  */
 
 #ifndef SLUICE_CORE_REDIS_PARTS_H
@@ -54,9 +55,9 @@ typedef struct {
 
 typedef enum {
     SLUICE_REDIS_GREET_AUTH,
-    SLUICE_REDIS_GREET_NAME,
     SLUICE_REDIS_GREET_SELECT,
     SLUICE_REDIS_GREET_INFO,
+    SLUICE_REDIS_GREET_NAME,
     SLUICE_REDIS_GREET_SCRIPT
 } sluice_redis_greet_e;
 
@@ -84,6 +85,7 @@ struct sluice_redis_s {
     sluice_redis_greet_e        step;        /* the next answer's command */
     size_t                      nth;         /* its script */
     int64_t                     since;
+    sluice_redis_info_t         info;
 
     redisReader                *reader;
     redisReplyObjectFunctions   fn;
@@ -102,6 +104,9 @@ sluice_redis_result_e sluice_redis_greeted(sluice_redis_t *redis,
 
 /* How many bytes of an error reply may be shown: it may quote the password. */
 int sluice_redis_told(const sluice_redis_t *redis, const redisReply *reply);
+
+/* Is it an error that begins with the code? */
+int sluice_redis_is_error(const redisReply *reply, const char *code);
 
 /* The connection is of no use any more; the text is for sluice_redis_error. */
 sluice_redis_result_e sluice_redis_fail(sluice_redis_t *redis,

@@ -1,6 +1,5 @@
 /*
- * What the server's words mean: the codes that error replies begin with, and
- * its version.
+ * What the server's words mean: the codes that error replies begin with.
  */
 
 #include <string.h>
@@ -18,16 +17,16 @@ static const sluice_redis_code_t  sluice_redis_codes[] = {
     { "CLUSTERDOWN", SLUICE_REDIS_REPLY_AWAY },
     { "DENIED",      SLUICE_REDIS_REPLY_DENIED },  /* protected mode */
     { "LOADING",     SLUICE_REDIS_REPLY_AWAY },
-    { "MASTERDOWN",  SLUICE_REDIS_REPLY_AWAY },
+    { "MASTERDOWN",  SLUICE_REDIS_REPLY_REPLICA },
     { "MISCONF",     SLUICE_REDIS_REPLY_AWAY },    /* the disk refuses */
     { "NOAUTH",      SLUICE_REDIS_REPLY_DENIED },
     { "NOPERM",      SLUICE_REDIS_REPLY_DENIED },
     { "NOREPLICAS",  SLUICE_REDIS_REPLY_AWAY },
     { "NOSCRIPT",    SLUICE_REDIS_REPLY_AWAY },    /* loading it failed too */
     { "OOM",         SLUICE_REDIS_REPLY_AWAY },
-    { "READONLY",    SLUICE_REDIS_REPLY_AWAY },
+    { "READONLY",    SLUICE_REDIS_REPLY_REPLICA },
     { "TRYAGAIN",    SLUICE_REDIS_REPLY_AWAY },    /* slots are moving */
-    { "UNBLOCKED",   SLUICE_REDIS_REPLY_AWAY },    /* now a replica */
+    { "UNBLOCKED",   SLUICE_REDIS_REPLY_REPLICA },
     { "WRONGPASS",   SLUICE_REDIS_REPLY_DENIED },
 };
 
@@ -94,61 +93,4 @@ sluice_redis_reply_kind(const redisReply *reply)
     }
 
     return SLUICE_REDIS_REPLY_WRONG;
-}
-
-
-int
-sluice_redis_version(const char *info, size_t len)
-{
-    int                part[3];
-    size_t             i, n;
-    const char        *p, *last;
-
-    static const char  name[] = "redis_version:";
-
-    n = sizeof(name) - 1;
-    last = info + len;
-
-    for (p = info; ; p++) {
-
-        if ((size_t) (last - p) <= n) {
-            return 0;
-        }
-
-        /* p is at the start of a line */
-
-        if (memcmp(p, name, n) == 0) {
-            break;
-        }
-
-        p = memchr(p, '\n', (size_t) (last - p));
-        if (p == NULL) {
-            return 0;
-        }
-    }
-
-    p += n;
-
-    for (i = 0; i < 3; i++) {
-
-        if (i && (p == last || *p++ != '.')) {
-            return 0;
-        }
-
-        if (p == last || *p < '0' || *p > '9') {
-            return 0;
-        }
-
-        /* two digits a part: an unstable build calls itself 255.255.255 */
-
-        for (part[i] = 0; p < last && *p >= '0' && *p <= '9'; p++) {
-            part[i] = part[i] * 10 + (*p - '0');
-
-            if (part[i] > 99) {
-                part[i] = 99;
-            }
-        }
-    }
-
-    return part[0] * 10000 + part[1] * 100 + part[2];
 }

@@ -276,6 +276,15 @@ sluice_url_redis(sluice_url_t *url, const char *p, const char *last)
 
 
 static const char *
+sluice_url_tls(sluice_url_t *url, const char *p, const char *last)
+{
+    url->tls = 1;
+
+    return sluice_url_redis(url, p, last);
+}
+
+
+static const char *
 sluice_url_unix(sluice_url_t *url, const char *p, const char *last)
 {
     size_t       len;
@@ -364,7 +373,7 @@ sluice_url_read(sluice_url_t *url, const char *text, size_t len)
     } schemes[] = {
         { "redis://", 8, NULL, sluice_url_redis },
         { "unix:", 5, NULL, sluice_url_unix },
-        { "rediss:", 7, "rediss: (TLS) is not supported", NULL },
+        { "rediss://", 9, NULL, sluice_url_tls },
         { "redis+sentinel:", 15, "redis+sentinel: is not supported", NULL },
         { "redis+cluster:", 14, "redis+cluster: is not supported", NULL }
     };
@@ -387,7 +396,7 @@ sluice_url_read(sluice_url_t *url, const char *text, size_t len)
         }
     }
 
-    return "must begin with redis:// or unix:/";
+    return "must begin with redis://, rediss:// or unix:/";
 }
 
 

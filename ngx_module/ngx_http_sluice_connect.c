@@ -186,6 +186,22 @@ ngx_http_sluice_connect_to(ngx_http_sluice_link_t *link,
 void
 ngx_http_sluice_connected(ngx_http_sluice_link_t *link)
 {
+#if (NGX_SSL)
+
+    if (link->server->url.tls) {
+        ngx_http_sluice_tls_connected(link);
+        return;
+    }
+
+#endif
+
+    ngx_http_sluice_greet(link);
+}
+
+
+void
+ngx_http_sluice_greet(ngx_http_sluice_link_t *link)
+{
     ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_GREETING);
 
     /* this may be another server, or one that was flushed */

@@ -3,7 +3,7 @@
  * configuring is made here, once.
  */
 
-#include "ngx_http_sluice_module.h"
+#include "ngx_http_sluice_link.h"
 
 
 typedef char *(*ngx_http_sluice_set_pt)(ngx_conf_t *cf,

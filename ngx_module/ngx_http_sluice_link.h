@@ -17,6 +17,35 @@
 typedef struct ngx_http_sluice_batch_s  ngx_http_sluice_batch_t;
 
 
+/* sluice_redis */
+
+typedef struct {
+    ngx_str_t                       ca;         /* "": the system's */
+    ngx_str_t                       certificate;
+    ngx_str_t                       key;
+    ngx_str_t                       name;       /* in the server's */
+#if (NGX_SSL)
+    ngx_ssl_t                      *ssl;
+#endif
+    unsigned                        given:1;    /* any of its parameters */
+    unsigned                        unverified:1;
+    unsigned                        address:1;  /* the name is one */
+} ngx_http_sluice_tls_t;
+
+struct ngx_http_sluice_server_s {
+    ngx_str_t                       name;
+    ngx_str_t                       shown;      /* for logs: no password */
+    sluice_url_t                    url;
+    ngx_msec_t                      timeout;
+    ngx_addr_t                     *addrs;      /* found while configuring */
+    ngx_uint_t                      naddrs;
+    ngx_uint_t                      index;
+    ngx_http_sluice_tls_t           tls;
+    unsigned                        by_name:1;  /* a host name, no address */
+    sluice_redis_conf_t             client;
+};
+
+
 /* _batch.c */
 
 struct ngx_http_sluice_batch_s {
@@ -53,13 +82,14 @@ void ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link);
 void ngx_http_sluice_batch_release(ngx_http_sluice_link_t *link);
 
 
-/* _redis.c, _connect.c */
+/* _redis.c, _connect.c, _tls.c */
 
 typedef enum {
     NGX_HTTP_SLUICE_LINK_UNUSED = 0,
     NGX_HTTP_SLUICE_LINK_DOWN,
     NGX_HTTP_SLUICE_LINK_RESOLVING,
     NGX_HTTP_SLUICE_LINK_CONNECTING,
+    NGX_HTTP_SLUICE_LINK_HANDSHAKE,
     NGX_HTTP_SLUICE_LINK_GREETING,
     NGX_HTTP_SLUICE_LINK_READY
 } ngx_http_sluice_link_e;
@@ -86,6 +116,9 @@ struct ngx_http_sluice_link_s {
     ngx_uint_t                      address;
     ngx_msec_t                      complained; /* last, once a second */
     ngx_sockaddr_t                  sockaddr;
+#if (NGX_SSL)
+    ngx_ssl_session_t              *session;    /* to resume, or NULL */
+#endif
     ngx_queue_t                     open;       /* batches of this turn */
     ngx_queue_t                     done;       /* to be answered */
     ngx_queue_t                     spare;
@@ -109,8 +142,9 @@ ngx_uint_t ngx_http_sluice_redis_usable(ngx_http_sluice_link_t *link);
 
 /* Finds an address and connects; the state tells what came of it. */
 void ngx_http_sluice_connect(ngx_http_sluice_link_t *link);
-/* The socket is open: the greeting begins. */
+/* The socket is open: the handshake of TLS or the greeting begins. */
 void ngx_http_sluice_connected(ngx_http_sluice_link_t *link);
+void ngx_http_sluice_greet(ngx_http_sluice_link_t *link);
 void ngx_http_sluice_redis_state(ngx_http_sluice_link_t *link,
     ngx_http_sluice_link_e state);
 void ngx_http_sluice_redis_read(ngx_event_t *rev);
@@ -122,6 +156,25 @@ void ngx_http_sluice_redis_settle(ngx_http_sluice_link_t *link);
 /* The caller calls ngx_http_sluice_batch_answer() when it is done. */
 void ngx_http_sluice_redis_lost(ngx_http_sluice_link_t *link,
     const char *why);
+
+
+/* _tls.c: rediss:// */
+
+/* NGX_OK: it was one of the "tls_" parameters and is kept; NGX_DECLINED */
+ngx_int_t ngx_http_sluice_tls_parameter(ngx_http_sluice_tls_t *tls,
+    ngx_str_t *value);
+/* After the last of them. */
+char *ngx_http_sluice_tls_init(ngx_conf_t *cf,
+    ngx_http_sluice_server_t *server);
+
+#if (NGX_SSL)
+/* The socket is open: the handshake begins, and after it the greeting. */
+void ngx_http_sluice_tls_connected(ngx_http_sluice_link_t *link);
+/* Instead of ngx_close_connection(): before the handshake too. */
+void ngx_http_sluice_tls_close(ngx_connection_t *c);
+/* Frees the session that would be resumed. */
+void ngx_http_sluice_tls_forget(ngx_http_sluice_link_t *link);
+#endif
 
 
 #endif

@@ -167,6 +167,7 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_redis_metrics[] = {
     ngx_http_sluice_state_row("down", NGX_HTTP_SLUICE_LINK_DOWN),
     ngx_http_sluice_state_row("resolving", NGX_HTTP_SLUICE_LINK_RESOLVING),
     ngx_http_sluice_state_row("connecting", NGX_HTTP_SLUICE_LINK_CONNECTING),
+    ngx_http_sluice_state_row("handshake", NGX_HTTP_SLUICE_LINK_HANDSHAKE),
     ngx_http_sluice_state_row("greeting", NGX_HTTP_SLUICE_LINK_GREETING),
     ngx_http_sluice_state_row("ready", NGX_HTTP_SLUICE_LINK_READY),
     ngx_http_sluice_metric_end

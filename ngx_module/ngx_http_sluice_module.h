@@ -45,25 +45,11 @@
 
 typedef struct ngx_http_sluice_item_s  ngx_http_sluice_item_t;
 typedef struct ngx_http_sluice_link_s  ngx_http_sluice_link_t;
+typedef struct ngx_http_sluice_server_s  ngx_http_sluice_server_t;
 
 typedef struct ngx_http_sluice_tenants_s      ngx_http_sluice_tenants_t;
 typedef struct ngx_http_sluice_tenant_s       ngx_http_sluice_tenant_t;
 typedef struct ngx_http_sluice_tenant_conf_s  ngx_http_sluice_tenant_conf_t;
-
-
-/* sluice_redis */
-
-typedef struct {
-    ngx_str_t                       name;
-    ngx_str_t                       shown;      /* for logs: no password */
-    sluice_url_t                    url;
-    ngx_msec_t                      timeout;
-    ngx_addr_t                     *addrs;      /* found while configuring */
-    ngx_uint_t                      naddrs;
-    ngx_uint_t                      index;
-    unsigned                        by_name:1;  /* a host name, no address */
-    sluice_redis_conf_t             client;
-} ngx_http_sluice_server_t;
 
 
 /* sluice_verify */

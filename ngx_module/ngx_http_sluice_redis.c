@@ -225,7 +225,7 @@ ngx_http_sluice_redis_read(ngx_event_t *rev)
         ngx_http_sluice_redis_write(c->write);
 
         if (link->connection != c
-            || link->state == NGX_HTTP_SLUICE_LINK_CONNECTING)
+            || link->state <= NGX_HTTP_SLUICE_LINK_HANDSHAKE)
         {
             return;
         }
@@ -424,8 +424,8 @@ ngx_http_sluice_redis_deadline(ngx_event_t *ev)
 
     oldest = sluice_redis_oldest(link->client);
 
-    if (link->state == NGX_HTTP_SLUICE_LINK_RESOLVING
-        || link->state == NGX_HTTP_SLUICE_LINK_CONNECTING)
+    if (link->state >= NGX_HTTP_SLUICE_LINK_RESOLVING
+        && link->state <= NGX_HTTP_SLUICE_LINK_HANDSHAKE)
     {
         oldest = link->since;
     }
@@ -532,7 +532,11 @@ ngx_http_sluice_redis_close(ngx_http_sluice_link_t *link)
     }
 
     if (link->connection) {
+#if (NGX_SSL)
+        ngx_http_sluice_tls_close(link->connection);
+#else
         ngx_close_connection(link->connection);
+#endif
         link->connection = NULL;
     }
 }
@@ -565,6 +569,10 @@ ngx_http_sluice_redis_exit(ngx_http_sluice_main_conf_t *mcf)
         if (link->flush.posted) {
             ngx_delete_posted_event(&link->flush);
         }
+
+#if (NGX_SSL)
+        ngx_http_sluice_tls_forget(link);
+#endif
 
         ngx_http_sluice_batch_release(link);
         ngx_free(link);

@@ -1,5 +1,7 @@
 /*
  * sluice_redis URL [name=NAME] [timeout=TIME] [password_file=PATH]
+ *              [tls_ca=FILE] [tls_cert=FILE tls_key=FILE] [tls_name=NAME]
+ *              [tls_verify=on|off]
  */
 
 #include "ngx_http_sluice_link.h"
@@ -56,6 +58,11 @@ ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (rv != NGX_CONF_OK) {
             return rv;
         }
+    }
+
+    rv = ngx_http_sluice_tls_init(cf, server);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     slot = mcf->servers.elts;
@@ -125,6 +132,9 @@ ngx_http_sluice_redis_parameter(ngx_conf_t *cf,
         s.len = value->len - 14;
 
         return ngx_http_sluice_redis_password(cf, server, &s);
+
+    } else if (ngx_http_sluice_tls_parameter(&server->tls, value) == NGX_OK) {
+        return NGX_CONF_OK;
     }
 
     /* a password may stand where it does not belong */

@@ -36,7 +36,8 @@ static void ngx_http_sluice_status_samples(ngx_http_sluice_text_t *text,
 
 
 static const char  *ngx_http_sluice_states[] = {
-    "unused", "down", "resolving", "connecting", "greeting", "ready"
+    "unused", "down", "resolving", "connecting", "handshake", "greeting",
+    "ready"
 };
 
 static const char  *ngx_http_sluice_metric_types[] = {

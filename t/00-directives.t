@@ -570,7 +570,7 @@ invalid parameter "prometheus" of "sluice_status"
 
 === TEST 55: a scheme of URL that is not there yet
 --- http_config
-sluice_redis rediss://localhost;
+sluice_redis redis+sentinel://localhost/main;
 --- config
 
 --- must_die

@@ -107,7 +107,7 @@ is(post('/x', '{}'), 200, 'before the pause');
 kill 'STOP', $redis;
 my $large = '{"a":"' . 'x' x 300_000 . '"}';
 @waiting = map { send_post('/big', $large) } 1 .. 20;
-ok(wait_for(sub { status_of()->{redis}[0]{pending} >= 20 }),
+ok(wait_for(sub { status_of()->{events}{in_flight} >= 20 }),
    'partial writes: all wait');
 kill 'CONT', $redis;
 @status = statuses(@waiting);

@@ -28,6 +28,10 @@ ctl_redis(ctl_t *ctl)
     if (ctl->url != NULL) {
         error = sluice_url_parse(&url, ctl->url, strlen(ctl->url));
 
+        if (error == NULL && url.tls) {
+            error = "rediss: (TLS) is not supported by sluicectl";
+        }
+
         if (error != NULL) {
             ctl_fail(CTL_USAGE, "-r: %s", error);
         }

@@ -396,17 +396,23 @@ const char *
 settings_url(sluice_url_t *url, const char *text)
 {
     char         full[sizeof(url->path) + 1024], here[sizeof(url->path)];
-    const char  *path;
+    const char  *path, *error;
 
     path = (strncmp(text, "unix:", 5) == 0) ? text + 5 : "/";
 
-    if (*path == '/' || *path == '\0' || getcwd(here, sizeof(here)) == NULL) {
-        return sluice_url_parse(url, text, strlen(text));
+    if (*path != '/' && *path != '\0' && getcwd(here, sizeof(here)) != NULL) {
+        snprintf(full, sizeof(full), "unix:%s/%s", here, path);
+        text = full;
     }
 
-    snprintf(full, sizeof(full), "unix:%s/%s", here, path);
+    error = sluice_url_parse(url, text, strlen(text));
 
-    return sluice_url_parse(url, full, strlen(full));
+    if (error == NULL && url->tls) {
+        memset(url, 0, sizeof(*url));
+        return "rediss: (TLS) is not supported by the worker";
+    }
+
+    return error;
 }
 
 

@@ -14,7 +14,7 @@ use POSIX ();
 use SluiceTest;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(nginx stop_nginx start_redis stop_redis fake_redis fake_dns post send_post
+our @EXPORT = qw(nginx pid stop_nginx start_redis stop_redis fake_redis fake_dns post send_post
                  answer log_text status_of port workers log_clean gone $RUN);
 
 our $RUN = "$ENV{TEST_NGINX_RUN}/own";

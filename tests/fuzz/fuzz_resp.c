@@ -186,6 +186,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
 
         check(run.taken - run.answered == sluice_redis_pending(run.redis));
+        check(strlen(sluice_redis_info(run.redis)->policy) < 32);
         check(sluice_redis_pending(run.redis) <= COUNT);
         check((sluice_redis_pending(run.redis) == 0)
               == (sluice_redis_pending_bytes(run.redis) == 0));

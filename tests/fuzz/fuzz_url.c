@@ -46,6 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(memchr(url.password, '\0', sizeof(url.password)) != NULL);
     check(url.port >= 1 && url.port <= 65535);
     check(url.db >= 0);
+    check(url.tls == 0 || (url.tls == 1 && url.host[0] != '\0'));
 
     return 0;
 }

@@ -44,6 +44,50 @@ test_versions(void **state)
 
 
 static void
+test_info(void **state)
+{
+    size_t                i;
+    sluice_redis_info_t   info;
+
+    static const struct {
+        const char  *info;
+        const char  *policy;
+        int          evicts;
+        int          no_aof;
+        int          replica;
+    } cases[] = {
+        { "", "", 0, 0, 0 },
+        { "maxmemory:0\r\nmaxmemory_policy:noeviction\r\n"
+          "aof_enabled:1\r\nrole:master\r\n", "noeviction", 0, 0, 0 },
+        { "maxmemory_policy:allkeys-lru\r\naof_enabled:0\r\nrole:slave\r\n",
+          "allkeys-lru", 1, 1, 1 },
+        { "maxmemory_policy:volatile-ttl\naof_enabled:0", "volatile-ttl", 1, 1,
+          0 },
+        { "maxmemory_policy:\r\naof_enabled:\r\nrole:\r\n", "", 0, 0, 0 },
+        { "maxmemory_policy:\"x\r\naof_enabled:01\r\nrole:slaves\r\n", "", 0,
+          0, 0 },
+        { "maxmemory_policy:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 1, 0, 0 },
+        { "maxmemory_policy:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", "", 0, 0,
+          0 },
+        { "x_maxmemory_policy:allkeys-lru\r\nmaxmemory_policy_x:b\r\n", "", 0,
+          0, 0 },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&info, 0xff, sizeof(info));
+        sluice_redis_info_read(&info, cases[i].info, strlen(cases[i].info));
+
+        assert_int_equal(info.version, 0);
+        assert_string_equal(info.policy, cases[i].policy);
+        assert_int_equal(info.evicts, cases[i].evicts);
+        assert_int_equal(info.no_aof, cases[i].no_aof);
+        assert_int_equal(info.replica, cases[i].replica);
+    }
+}
+
+
+static void
 test_kinds(void **state)
 {
     size_t      i;
@@ -55,12 +99,12 @@ test_kinds(void **state)
     } cases[] = {
         { "LOADING Redis is loading", SLUICE_REDIS_REPLY_AWAY },
         { "OOM command not allowed", SLUICE_REDIS_REPLY_AWAY },
-        { "READONLY You can't write", SLUICE_REDIS_REPLY_AWAY },
+        { "READONLY You can't write", SLUICE_REDIS_REPLY_REPLICA },
         { "MISCONF Errors writing to the AOF", SLUICE_REDIS_REPLY_AWAY },
-        { "MASTERDOWN Link", SLUICE_REDIS_REPLY_AWAY },
+        { "MASTERDOWN Link", SLUICE_REDIS_REPLY_REPLICA },
         { "NOREPLICAS Not enough", SLUICE_REDIS_REPLY_AWAY },
         { "BUSY Redis is busy running a script", SLUICE_REDIS_REPLY_AWAY },
-        { "UNBLOCKED force unblock", SLUICE_REDIS_REPLY_AWAY },
+        { "UNBLOCKED force unblock", SLUICE_REDIS_REPLY_REPLICA },
         { "NOSCRIPT", SLUICE_REDIS_REPLY_AWAY },
         { "NOAUTH Authentication required.", SLUICE_REDIS_REPLY_DENIED },
         { "WRONGPASS invalid", SLUICE_REDIS_REPLY_DENIED },
@@ -76,7 +120,7 @@ test_kinds(void **state)
           "'maxmemory'.", SLUICE_REDIS_REPLY_AWAY },
         { "ERR Error running script (call to f_0): @user_script:9: -READONLY "
           "You can't write against a read only replica.",
-          SLUICE_REDIS_REPLY_AWAY },
+          SLUICE_REDIS_REPLY_REPLICA },
         { "ERR Error running script (call to f_0): @user_script:9: x - y -",
           SLUICE_REDIS_REPLY_WRONG },
         { "ERR Error running script (call to f_0): @user_script:9: key-OOM x",
@@ -105,6 +149,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_info),
         cmocka_unit_test(test_kinds),
     };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <cmocka.h>
 #include "core/url.h"
 
@@ -63,6 +64,8 @@ test_good(void **state)
         { "redis://%75:%40%2f%3A%25%c3%bC@h", "", "h", 6379, "u",
           "@/:%\xc3\xbc", 0 },
         { "redis://:a+b&c=d!@h", "", "h", 6379, "", "a+b&c=d!", 0 },
+        { "rediss://u:p@h:6380/2", "", "h", 6380, "u", "p", 2 },
+        { "REDISS://[::1]", "", "::1", 6379, "", "", 0 },
         { "unix:/run/redis.sock", "/run/redis.sock", "", 6379, "", "", 0 },
         { "unix:///run/redis.sock", "/run/redis.sock", "", 6379, "", "", 0 },
         { "unix:/r?db=3", "/r", "", 6379, "", "", 3 },
@@ -82,6 +85,7 @@ test_good(void **state)
         assert_string_equal(url.user, cases[i].user);
         assert_string_equal(url.password, cases[i].password);
         assert_int_equal(url.db, cases[i].db);
+        assert_int_equal(url.tls, strncasecmp(cases[i].text, "rediss", 6) == 0);
     }
 }
 
@@ -97,11 +101,14 @@ test_bad(void **state)
         const char  *text;
         const char  *error;    /* part of it */
     } cases[] = {
-        { "", "must begin with redis:// or unix:/" },
+        { "", "must begin with redis://, rediss:// or unix:/" },
         { "localhost:6379", "must begin with" },
         { "redis:/h", "must begin with" },
         { "http://h", "must begin with" },
-        { "rediss://:secret@h", "rediss: (TLS) is not supported" },
+        { "rediss:", "must begin with" },
+        { "rediss:/h", "must begin with" },
+        { "rediss://:secret@", "the host is missing" },
+        { "rediss:///run/redis.sock", "the host is missing" },
         { "redis+sentinel://a,b/name", "redis+sentinel: is not supported" },
         { "redis+cluster://a,b", "redis+cluster: is not supported" },
         { "redis://", "the host is missing" },

@@ -1,0 +1,96 @@
+# sluice_redis: what nginx -t says to it.
+
+use Test::Nginx::Socket;
+use SluiceTest;
+
+plan('no_plan');
+setup();
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: TLS parameters without rediss
+--- http_config
+sluice_redis redis://localhost tls_verify=off;
+--- config
+
+--- must_die
+--- error_log
+"sluice_redis" directive has "tls_" parameters without "rediss://"
+--- no_error_log
+[crit]
+
+
+=== TEST 2: a client certificate without its key
+--- http_config
+sluice_redis rediss://localhost tls_cert=cert.pem;
+--- config
+
+--- must_die
+--- error_log
+"sluice_redis" directive needs "tls_cert" and "tls_key" together
+--- no_error_log
+[crit]
+
+
+=== TEST 3: an authority for what is not verified
+--- http_config
+sluice_redis rediss://localhost tls_ca=ca.pem tls_verify=off;
+--- config
+
+--- must_die
+--- error_log
+"sluice_redis" directive has "tls_ca" beside "tls_verify=off"
+--- no_error_log
+[crit]
+
+
+=== TEST 4: an authority that is not there
+--- http_config
+sluice_redis rediss://localhost tls_ca=no-such.pem;
+--- config
+
+--- must_die
+--- error_log eval
+qr/no-such\.pem.*No such file/
+--- no_error_log
+[crit]
+
+
+=== TEST 5: an empty parameter of TLS
+--- http_config
+sluice_redis rediss://localhost tls_name=;
+--- config
+
+--- must_die
+--- error_log
+invalid parameter "tls_name=" of "sluice_redis"
+--- no_error_log
+[crit]
+
+
+=== TEST 6: neither on nor off
+--- http_config
+sluice_redis rediss://localhost tls_verify=maybe;
+--- config
+
+--- must_die
+--- error_log
+invalid parameter "tls_verify=" of "sluice_redis"
+--- no_error_log
+[crit]
+
+
+=== TEST 7: TLS by name, never tried
+--- http_config
+sluice_redis rediss://u:p@localhost:6380/1 tls_name=redis.internal tls_verify=on;
+--- config
+location = /ok { return 200 ok; }
+--- request
+GET /ok
+--- response_body chomp
+ok
+--- no_error_log
+[emerg]
+[warn]
