@@ -21,6 +21,8 @@ static ngx_int_t ngx_http_sluice_parse(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_int_t ngx_http_sluice_push(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
+static ngx_int_t ngx_http_sluice_send(ngx_http_sluice_link_t *link,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_int_t ngx_http_sluice_answer(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx);
 static ngx_uint_t ngx_http_sluice_proven(const ngx_http_sluice_ctx_t *ctx,
@@ -421,16 +423,14 @@ ngx_http_sluice_parse(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 }
 
 
-/*
- * NGX_DONE: the job is on its way.  What is not durable is answered 503 here
- * and in ngx_http_sluice_answer(): these are the two places of a spool.
- */
+/* NGX_DONE: the items are on their way, and the last result answers. */
 
 static ngx_int_t
 ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     const ngx_http_sluice_loc_conf_t *conf)
 {
     ngx_int_t                     rc;
+    ngx_uint_t                    i;
     ngx_http_cleanup_t           *cln;
     ngx_http_sluice_link_t       *link;
     ngx_http_sluice_main_conf_t  *mcf;
@@ -455,13 +455,8 @@ ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->asked = ngx_current_msec;
-    ctx->took = 0;
-
-    if (!ngx_http_sluice_redis_wake(link)) {
-        ctx->job = NGX_HTTP_SLUICE_JOB_AWAY;
-        return ngx_http_sluice_answer(r, ctx);
-    }
+    ctx->items = &ctx->item;
+    ctx->nitems = 1;
 
     cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
@@ -470,18 +465,51 @@ ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     }
 
     cln->handler = ngx_http_sluice_request_gone;
-    cln->data = &ctx->item;
+    cln->data = ctx;
 
-    if (ngx_http_sluice_batch_add(link, &ctx->item, conf->enqueue->major)
-        != NGX_OK)
-    {
-        ctx->job = NGX_HTTP_SLUICE_JOB_FULL;
+    ctx->asked = ngx_current_msec;
+    ctx->took = 0;
+    ctx->waiting = 0;
+
+    for (i = 0; i < ctx->nitems; i++) {
+        if (ngx_http_sluice_send(link, &ctx->items[i], conf) == NGX_OK) {
+            ctx->waiting++;
+        }
+    }
+
+    if (ctx->waiting == 0) {
         return ngx_http_sluice_answer(r, ctx);
     }
 
     ctx->job = NGX_HTTP_SLUICE_JOB_WAITING;
 
     return NGX_DONE;
+}
+
+
+/*
+ * NGX_OK: the item is on its way; else its job says why it is not.  Here, and
+ * in ngx_http_sluice_enqueued(), are the two places of a spool.
+ */
+
+static ngx_int_t
+ngx_http_sluice_send(ngx_http_sluice_link_t *link,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf)
+{
+    if (!ngx_http_sluice_redis_wake(link)) {
+        item->job = NGX_HTTP_SLUICE_JOB_AWAY;
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_sluice_batch_add(link, item, conf->enqueue->major) != NGX_OK)
+    {
+        item->job = NGX_HTTP_SLUICE_JOB_FULL;
+        return NGX_ERROR;
+    }
+
+    item->job = NGX_HTTP_SLUICE_JOB_WAITING;
+
+    return NGX_OK;
 }
 
 
@@ -501,7 +529,10 @@ ngx_http_sluice_enqueued(ngx_http_sluice_item_t *item)
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
                    "sluice enqueued: %d, \"%V\"", item->job, &item->id);
 
-    ctx->job = item->job;
+    if (--ctx->waiting) {
+        return;
+    }
+
     ctx->took = ngx_current_msec - ctx->asked;
 
     ngx_http_sluice_status_took(ctx->process, ctx->took);
@@ -514,23 +545,47 @@ ngx_http_sluice_enqueued(ngx_http_sluice_item_t *item)
 }
 
 
+/*
+ * The request's job is that of the first item that is not durable; else it is
+ * accepted, or a duplicate when all of its items are.
+ */
+
 static ngx_int_t
 ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
 {
     ngx_str_t                          empty;
+    ngx_uint_t                         failed, i;
     const ngx_http_sluice_loc_conf_t  *conf;
 
-    switch (ctx->job) {
+    failed = 0;
+    ctx->job = NGX_HTTP_SLUICE_JOB_DUPLICATE;
 
-    case NGX_HTTP_SLUICE_JOB_ACCEPTED:
-        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_ENQUEUED);
-        break;
+    for (i = 0; i < ctx->nitems; i++) {
 
-    case NGX_HTTP_SLUICE_JOB_DUPLICATE:
-        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_DUPLICATE);
-        break;
+        switch (ctx->items[i].job) {
 
-    default:
+        case NGX_HTTP_SLUICE_JOB_ACCEPTED:
+            ngx_http_sluice_status_item(ctx, NGX_HTTP_SLUICE_ENQUEUED);
+
+            if (!failed) {
+                ctx->job = NGX_HTTP_SLUICE_JOB_ACCEPTED;
+            }
+
+            break;
+
+        case NGX_HTTP_SLUICE_JOB_DUPLICATE:
+            ngx_http_sluice_status_item(ctx, NGX_HTTP_SLUICE_DUPLICATE);
+            break;
+
+        default:
+            if (!failed) {
+                ctx->job = ctx->items[i].job;
+                failed = 1;
+            }
+        }
+    }
+
+    if (failed) {
         ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
         return ngx_http_sluice_refuse_unavailable(r);
     }
@@ -569,10 +624,17 @@ ngx_http_sluice_proven(const ngx_http_sluice_ctx_t *ctx,
 static void
 ngx_http_sluice_request_gone(void *data)
 {
-    ngx_http_sluice_item_t  *item = data;
+    ngx_http_sluice_ctx_t *ctx = data;
 
-    if (item->slot) {
-        *item->slot = NULL;
-        item->slot = NULL;
+    ngx_uint_t               i;
+    ngx_http_sluice_item_t  *item;
+
+    for (i = 0; i < ctx->nitems; i++) {
+        item = &ctx->items[i];
+
+        if (item->slot) {
+            *item->slot = NULL;
+            item->slot = NULL;
+        }
     }
 }

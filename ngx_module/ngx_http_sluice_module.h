@@ -277,7 +277,11 @@ struct ngx_http_sluice_ctx_s {
 
     ngx_str_t                       body;       /* in one piece, when joined */
 
-    ngx_http_sluice_item_t          item;
+    ngx_http_sluice_item_t          item;       /* the first or only one */
+    ngx_http_sluice_item_t         *items;
+    ngx_uint_t                      nitems;
+    ngx_uint_t                      waiting;    /* of them, on their way */
+    ngx_uint_t                      count;      /* of them, not settled yet */
     int64_t                         time;       /* ms, of the event */
 
     ngx_msec_t                      asked;
@@ -318,7 +322,7 @@ ngx_int_t ngx_http_sluice_precontent_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_sluice_content_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_sluice_respond_handler(ngx_http_request_t *r);
 
-/* The item's result is known: answers.  Called from a batch. */
+/* The item's result is known: the last one answers.  Called from a batch. */
 void ngx_http_sluice_enqueued(ngx_http_sluice_item_t *item);
 
 

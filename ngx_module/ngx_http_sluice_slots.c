@@ -250,6 +250,7 @@ ngx_http_sluice_status_received(ngx_http_sluice_ctx_t *ctx, ngx_uint_t events)
     }
 
     ctx->counted = 1;
+    ctx->count = 1;
     ctx->events = events;
 
     ctx->process->slot->counters[events][NGX_HTTP_SLUICE_RECEIVED]++;
@@ -266,12 +267,6 @@ ngx_http_sluice_status_outcome(ngx_http_sluice_ctx_t *ctx,
 
     switch (outcome) {
 
-    case NGX_HTTP_SLUICE_ENQUEUED:
-    case NGX_HTTP_SLUICE_DUPLICATE:
-        ctx->outcome = outcome;
-        ngx_http_sluice_status_settle(ctx);
-        break;
-
     case NGX_HTTP_SLUICE_FAILED:
         ctx->outcome = outcome;
         break;
@@ -280,6 +275,23 @@ ngx_http_sluice_status_outcome(ngx_http_sluice_ctx_t *ctx,
         if (ctx->outcome == NGX_HTTP_SLUICE_RECEIVED) {
             ctx->outcome = outcome;
         }
+    }
+}
+
+
+void
+ngx_http_sluice_status_item(ngx_http_sluice_ctx_t *ctx,
+    ngx_http_sluice_counter_e outcome)
+{
+    if (!ctx->counted || ctx->settled) {
+        return;
+    }
+
+    ctx->process->slot->counters[ctx->events][outcome]++;
+
+    if (--ctx->count == 0) {
+        ctx->outcome = outcome;
+        ctx->settled = 1;
     }
 }
 
@@ -312,10 +324,10 @@ ngx_http_sluice_status_settle(ngx_http_sluice_ctx_t *ctx)
     ctx->settled = 1;
 
     slot = ctx->process->slot;
-    slot->counters[ctx->events][ctx->outcome]++;
+    slot->counters[ctx->events][ctx->outcome] += ctx->count;
 
     if (ctx->outcome == NGX_HTTP_SLUICE_REFUSED) {
-        slot->refused[ctx->why]++;
+        slot->refused[ctx->why] += ctx->count;
     }
 }
 

@@ -106,6 +106,9 @@ void ngx_http_sluice_status_received(ngx_http_sluice_ctx_t *ctx,
     ngx_uint_t events);
 void ngx_http_sluice_status_outcome(ngx_http_sluice_ctx_t *ctx,
     ngx_http_sluice_counter_e outcome);
+/* What became of one of its items, for good */
+void ngx_http_sluice_status_item(ngx_http_sluice_ctx_t *ctx,
+    ngx_http_sluice_counter_e outcome);
 void ngx_http_sluice_status_refused(ngx_http_sluice_ctx_t *ctx,
     ngx_http_sluice_why_e why);
 void ngx_http_sluice_status_settle(ngx_http_sluice_ctx_t *ctx);
