@@ -322,6 +322,15 @@ ngx_int_t ngx_http_sluice_precontent_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_sluice_content_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_sluice_respond_handler(ngx_http_request_t *r);
 
+
+/* _push.c */
+
+/*
+ * NGX_DONE: the items are on their way, and the last result answers; else what
+ * the content handler returns.
+ */
+ngx_int_t ngx_http_sluice_push(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
 /* The item's result is known: the last one answers.  Called from a batch. */
 void ngx_http_sluice_enqueued(ngx_http_sluice_item_t *item);
 
