@@ -125,10 +125,11 @@ $(B)/tests/test_%_portable: $(B)/san/tests/unit/test_%.o \
                             $(patsubst %.c,$(B)/swar/%.o,$(JSON))
 	@mkdir -p $(@D)
 	$(CC) $(SAN) -o $@ $^ -lcmocka
-$(B)/tests/signature_vectors: $(B)/san/tests/vectors/signature_vectors.o \
-                              $(B)/san/core/signature.o
+$(B)/tests/signature_%: $(B)/san/tests/vectors/signature_%.o \
+                        $(B)/san/tests/vectors/request.o \
+                        $(patsubst %.c,$(B)/san/%.o,$(CORE))
 	@mkdir -p $(@D)
-	$(CC) $(SAN) -o $@ $^ -ljansson -lcrypto
+	$(CC) $(SAN) -o $@ $^ -ljansson $(LIBS)
 
 PROVE ?= prove
 

@@ -11,7 +11,6 @@
 
 
 #define SLUICE_SIGNATURE_SECRET_KEY  32
-#define SLUICE_SIGNATURE_SECRET_MAC  32
 
 
 struct sluice_signature_s {
@@ -21,15 +20,16 @@ struct sluice_signature_s {
 
 static EVP_MAC_CTX *sluice_signature_keyed(
     sluice_signature_algorithm_e algorithm, const uint8_t *key, size_t len);
-static int sluice_signature_hex(uint8_t *dst, size_t mac_len,
-    const uint8_t *text, size_t len);
-static int sluice_signature_base64(uint8_t *dst, size_t mac_len,
-    const uint8_t *text, size_t len, sluice_signature_encoding_e encoding);
+static int sluice_signature_hex(uint8_t *dst, const uint8_t *text,
+    size_t len);
+static int sluice_signature_base64(uint8_t *dst, size_t n, const uint8_t *text,
+    sluice_signature_encoding_e encoding);
 static int sluice_signature_sextet(uint8_t c,
     sluice_signature_encoding_e encoding);
 static void sluice_signature_secret_init(void);
 static int sluice_signature_secret_digest(EVP_MAC_CTX *ctx,
     const uint8_t *secret, size_t len, uint8_t *mac);
+static EVP_MAC_CTX *sluice_signature_secret_copy(void);
 
 
 static CRYPTO_ONCE   sluice_signature_secret_once = CRYPTO_ONCE_STATIC_INIT;
@@ -110,20 +110,117 @@ sluice_signature_parse(uint8_t *claimed, size_t mac_len, const uint8_t *value,
     size_t len, const char *prefix, size_t prefix_len,
     sluice_signature_encoding_e encoding)
 {
+    uint8_t  decoded[SLUICE_SIGNATURE_MAX];
+
     if (len < prefix_len
-        || (prefix_len != 0 && memcmp(value, prefix, prefix_len) != 0))
+        || (prefix_len != 0 && memcmp(value, prefix, prefix_len) != 0)
+        || sluice_signature_decode(decoded, sizeof(decoded),
+                                   value + prefix_len, len - prefix_len,
+                                   encoding)
+           != mac_len)
     {
         return 0;
     }
 
-    value += prefix_len;
-    len -= prefix_len;
+    memcpy(claimed, decoded, mac_len);
+
+    return 1;
+}
+
+
+size_t
+sluice_signature_decode(uint8_t *dst, size_t size, const uint8_t *text,
+    size_t len, sluice_signature_encoding_e encoding)
+{
+    size_t  n, padding, decoded;
 
     if (encoding == SLUICE_SIGNATURE_HEX) {
-        return sluice_signature_hex(claimed, mac_len, value, len);
+        decoded = len / 2;
+
+        if (len % 2 != 0 || decoded > size
+            || !sluice_signature_hex(dst, text, len))
+        {
+            return SLUICE_SIGNATURE_NONE;
+        }
+
+        return decoded;
     }
 
-    return sluice_signature_base64(claimed, mac_len, value, len, encoding);
+    padding = 0;
+
+    while (padding < 2 && padding < len && text[len - padding - 1] == '=') {
+        padding++;
+    }
+
+    n = len - padding;
+    decoded = n / 4 * 3 + n % 4 * 3 / 4;
+
+    if (n % 4 == 1
+        || (len % 4 != 0
+            && !(encoding == SLUICE_SIGNATURE_BASE64URL && padding == 0))
+        || decoded > size
+        || !sluice_signature_base64(dst, n, text, encoding))
+    {
+        return SLUICE_SIGNATURE_NONE;
+    }
+
+    return decoded;
+}
+
+
+size_t
+sluice_signature_encode(char *dst, const uint8_t *data, size_t len,
+    sluice_signature_encoding_e encoding)
+{
+    char              *p;
+    size_t             i;
+    uint32_t           bits;
+    const char        *alphabet;
+
+    static const char  hex[] = "0123456789abcdef";
+    static const char  base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char  base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "abcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    p = dst;
+
+    if (encoding == SLUICE_SIGNATURE_HEX) {
+
+        for (i = 0; i < len; i++) {
+            *p++ = hex[data[i] >> 4];
+            *p++ = hex[data[i] & 0xf];
+        }
+
+        return (size_t) (p - dst);
+    }
+
+    alphabet = (encoding == SLUICE_SIGNATURE_BASE64URL) ? base64url : base64;
+
+    for (i = 0; i < len; i += 3) {
+        bits = (uint32_t) data[i] << 16;
+        bits |= (i + 1 < len) ? (uint32_t) data[i + 1] << 8 : 0;
+        bits |= (i + 2 < len) ? data[i + 2] : 0;
+
+        *p++ = alphabet[bits >> 18];
+        *p++ = alphabet[bits >> 12 & 0x3f];
+
+        if (i + 1 < len) {
+            *p++ = alphabet[bits >> 6 & 0x3f];
+
+        } else if (encoding == SLUICE_SIGNATURE_BASE64) {
+            *p++ = '=';
+        }
+
+        if (i + 2 < len) {
+            *p++ = alphabet[bits & 0x3f];
+
+        } else if (encoding == SLUICE_SIGNATURE_BASE64) {
+            *p++ = '=';
+        }
+    }
+
+    return (size_t) (p - dst);
 }
 
 
@@ -157,20 +254,11 @@ sluice_signature_secret_equal(const uint8_t *secret, size_t secret_len,
     const uint8_t *claimed, size_t claimed_len)
 {
     int           equal;
-    uint8_t       theirs[SLUICE_SIGNATURE_SECRET_MAC];
-    uint8_t       ours[SLUICE_SIGNATURE_SECRET_MAC];
+    uint8_t       theirs[SLUICE_SIGNATURE_SECRET];
+    uint8_t       ours[SLUICE_SIGNATURE_SECRET];
     EVP_MAC_CTX  *ctx;
 
-    if (!CRYPTO_THREAD_run_once(&sluice_signature_secret_once,
-                                sluice_signature_secret_init)
-        || sluice_signature_secret_ctx == NULL)
-    {
-        return 0;
-    }
-
-    /* a copy, so that threads do not meet in one context */
-
-    ctx = EVP_MAC_CTX_dup(sluice_signature_secret_ctx);
+    ctx = sluice_signature_secret_copy();
     if (ctx == NULL) {
         return 0;
     }
@@ -183,6 +271,23 @@ sluice_signature_secret_equal(const uint8_t *secret, size_t secret_len,
     EVP_MAC_CTX_free(ctx);
 
     return equal && secret_len != 0;
+}
+
+
+int
+sluice_signature_secret(uint8_t digest[SLUICE_SIGNATURE_SECRET],
+    const uint8_t *secret, size_t len)
+{
+    int           ok;
+    EVP_MAC_CTX  *ctx;
+
+    ctx = sluice_signature_secret_copy();
+    ok = ctx != NULL
+         && sluice_signature_secret_digest(ctx, secret, len, digest);
+
+    EVP_MAC_CTX_free(ctx);
+
+    return ok;
 }
 
 
@@ -229,15 +334,10 @@ sluice_signature_keyed(sluice_signature_algorithm_e algorithm,
 
 
 static int
-sluice_signature_hex(uint8_t *dst, size_t mac_len, const uint8_t *text,
-    size_t len)
+sluice_signature_hex(uint8_t *dst, const uint8_t *text, size_t len)
 {
     size_t   i;
     uint8_t  byte, c;
-
-    if (len != 2 * mac_len) {
-        return 0;
-    }
 
     byte = 0;
 
@@ -268,23 +368,16 @@ sluice_signature_hex(uint8_t *dst, size_t mac_len, const uint8_t *text,
 }
 
 
+/* the n characters before the padding, which the caller has looked at */
+
 static int
-sluice_signature_base64(uint8_t *dst, size_t mac_len, const uint8_t *text,
-    size_t len, sluice_signature_encoding_e encoding)
+sluice_signature_base64(uint8_t *dst, size_t n, const uint8_t *text,
+    sluice_signature_encoding_e encoding)
 {
     int       sextet;
-    size_t    i, n, padding;
+    size_t    i;
     uint32_t  bits;
     unsigned  nbits;
-
-    n = (mac_len * 8 + 5) / 6;
-    padding = (4 - n % 4) % 4;
-
-    if (len != n + padding
-        && !(encoding == SLUICE_SIGNATURE_BASE64URL && len == n))
-    {
-        return 0;
-    }
 
     bits = 0;
     nbits = 0;
@@ -305,19 +398,9 @@ sluice_signature_base64(uint8_t *dst, size_t mac_len, const uint8_t *text,
         }
     }
 
-    /* one text a MAC: the bits left over are zero */
+    /* one text a value: the bits left over are zero */
 
-    if ((bits & ((1u << nbits) - 1)) != 0) {
-        return 0;
-    }
-
-    for ( /* void */ ; i < len; i++) {
-        if (text[i] != '=') {
-            return 0;
-        }
-    }
-
-    return 1;
+    return (bits & ((1u << nbits) - 1)) == 0;
 }
 
 
@@ -378,6 +461,21 @@ sluice_signature_secret_digest(EVP_MAC_CTX *ctx, const uint8_t *secret,
 
     return EVP_MAC_init(ctx, NULL, 0, NULL) == 1
            && (len == 0 || EVP_MAC_update(ctx, secret, len) == 1)
-           && EVP_MAC_final(ctx, mac, &mac_len, SLUICE_SIGNATURE_SECRET_MAC)
-              == 1;
+           && EVP_MAC_final(ctx, mac, &mac_len, SLUICE_SIGNATURE_SECRET) == 1;
+}
+
+
+/* a copy, so that threads do not meet in one context */
+
+static EVP_MAC_CTX *
+sluice_signature_secret_copy(void)
+{
+    if (!CRYPTO_THREAD_run_once(&sluice_signature_secret_once,
+                                sluice_signature_secret_init)
+        || sluice_signature_secret_ctx == NULL)
+    {
+        return NULL;
+    }
+
+    return EVP_MAC_CTX_dup(sluice_signature_secret_ctx);
 }

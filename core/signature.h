@@ -1,7 +1,7 @@
 /*
  * Webhook signatures: a keyed HMAC over pieces of a body, the header that
  * claims it, and the comparison.  Facts on the schemes: each provider's own
- * documentation, named at the presets in ngx_http_sluice_verify.c.
+ * documentation, named at the presets in scheme_presets.c.
  */
 
 #ifndef SLUICE_CORE_SIGNATURE_H
@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 
-#define SLUICE_SIGNATURE_MAX  64    /* bytes of the longest MAC, SHA-512 */
+#define SLUICE_SIGNATURE_MAX     64    /* bytes of the longest MAC, SHA-512 */
+#define SLUICE_SIGNATURE_SECRET  32    /* of a secret's digest */
+#define SLUICE_SIGNATURE_NONE    ((size_t) -1)
 
 
 typedef enum {
@@ -54,6 +56,18 @@ int sluice_signature_final(sluice_signature_t *signature, uint8_t *mac,
     size_t *len);
 
 /*
+ * Decodes all of a text into dst, which has room for size bytes: its length,
+ * or SLUICE_SIGNATURE_NONE when it is not of the encoding or too long.  One
+ * text for one value: base64 with its padding, base64url with all of it or
+ * none, bits that are left over are zero.
+ */
+size_t sluice_signature_decode(uint8_t *dst, size_t size, const uint8_t *text,
+    size_t len, sluice_signature_encoding_e encoding);
+/* Writes the text without a NUL, base64url without padding; its length. */
+size_t sluice_signature_encode(char *dst, const uint8_t *data, size_t len,
+    sluice_signature_encoding_e encoding);
+
+/*
  * Decodes a header value: the prefix (may be empty), then exactly the
  * encoding of mac_len bytes and nothing after it.  Hex of either case; base64
  * with its padding; base64url with all of it or none.
@@ -75,6 +89,9 @@ sluice_signature_result_e sluice_signature_check(const uint8_t *mac,
  */
 int sluice_signature_secret_equal(const uint8_t *secret, size_t secret_len,
     const uint8_t *claimed, size_t claimed_len);
+/* The digest alone, which means something in this process only.  1 or 0 */
+int sluice_signature_secret(uint8_t digest[SLUICE_SIGNATURE_SECRET],
+    const uint8_t *secret, size_t len);
 
 
 #endif
