@@ -139,7 +139,7 @@ unit: $(UNIT) $(SWAR) $(B)/tests/signature_vectors
 	$(PROVE) -e '' $(B)/tests/signature_vectors :: \
 	    tests/vectors/signature_vectors.json
 
-# make check    style, arrows, headers on their own, unit
+# make check    style, arrows, headers on their own, docs, unit
 # make analyze  cppcheck and gcc's analyzer, slower
 check: check-sources
 	@$(MAKE) --no-print-directory unit
@@ -148,6 +148,7 @@ check-sources: $(B)/gen/scripts.h
 	sh tests/checks/style.sh
 	sh tests/checks/arrows.sh
 	sh tests/checks/headers.sh $(B)
+	perl tests/checks/docs.pl
 
 analyze: $(B)/gen/scripts.h
 	sh tests/checks/analyze.sh $(B)

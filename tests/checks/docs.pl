@@ -1,0 +1,172 @@
+#!/usr/bin/perl
+#
+# docs.pl
+#
+# Every directive of ngx_module's command tables has a section of its own in
+# docs/*.md, in nginx.org's form: Syntax, Default, Context, the context being
+# that of the table, and an example on its page (tests/examples tries them);
+# no other directive is documented; README's table names each; every variable
+# is named in docs/edge.md.  Prints file:line: what.
+
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+
+chdir dirname(__FILE__) . '/../..' or die;
+
+my $bad = 0;
+
+sub bad {
+    my ($where, $what) = @_;
+    print "$where: $what\n";
+    $bad++;
+}
+
+sub lines_of {
+    my ($file) = @_;
+    open my $in, '<', $file or die "$file: $!\n";
+    return <$in>;
+}
+
+my @CONTEXTS = (
+    [ MAIN_CONF => 'http' ],
+    [ SRV_CONF => 'server' ],
+    [ LOC_CONF => 'location' ],
+    [ SIF_CONF => 'if in server' ],
+    [ LIF_CONF => 'if in location' ],
+    [ LMT_CONF => 'limit_except' ],
+);
+
+# the tables: a directive is a name in braces, its flags are on the next lines
+
+my (%commands, %variables);
+
+for my $file (sort glob 'ngx_module/*.c') {
+    my @lines = lines_of($file);
+
+    for my $i (0 .. $#lines) {
+        if ($lines[$i] =~ /^\s*\{ ngx_string\("(sluice_[a-z_]+)"\),\s*$/) {
+            my $name = $1;
+            my ($flags, $n) = ('', $i + 1);
+            do { $flags .= $lines[$n] } until $lines[$n++] =~ /,\s*$/;
+            next if $flags !~ /NGX_HTTP_\w+_CONF/;
+            $commands{$name} = {
+                where => $file . ':' . ($i + 1),
+                context => join(', ', map { $_->[1] }
+                                grep { $flags =~ /NGX_HTTP_$_->[0]\b/ }
+                                @CONTEXTS),
+            };
+
+        } elsif ($lines[$i] =~ /ngx_http_sluice_variable\("(sluice_[a-z_]+)"/) {
+            $variables{$1} = $file . ':' . ($i + 1);
+        }
+    }
+}
+
+die "no command table was found\n" if keys %commands < 5;
+die "no table of variables was found\n" if keys %variables < 5;
+
+# the pages
+
+my (%sections, $edge);
+
+for my $file (sort glob 'docs/*.md') {
+    my ($section, $last);
+    my ($example, $n) = ('', 0);
+
+    for my $line (lines_of($file)) {
+        $n++;
+
+        if ($line =~ /^(\s*)```(\w*)/) {
+            $example = $example ? '' : $2 || 'text';
+
+        } elsif ($example) {
+            next if $example ne 'nginx';
+            for my $name ($line =~ /(?<![\w\$])(sluice_[a-z_]+)/g) {
+                $sections{$name}{example} = 1;
+            }
+
+        } elsif ($line =~ /^##+\s+(sluice_[a-z_]+)\s*$/) {
+            $section = $sections{$1} //= {};
+            bad("$file:$n", "a second section of $1") if $section->{where};
+            $section->{where} = "$file:$n";
+            $section->{name} = $1;
+
+        } elsif ($line =~ /^#/) {
+            $section = undef;
+
+        } elsif ($section
+                 && $line =~ /^- \*\*(Syntax|Default|Context):\*\*\s*(.*?)\s*$/)
+        {
+            $last = [ "$file:$n", $2 ];
+            push @{ $section->{$1} }, $last;
+
+        } elsif ($last && $line =~ /^  (\S.*?)\s*$/) {
+            $last->[1] .= " $1";
+
+        } else {
+            $last = undef;
+        }
+    }
+}
+
+for my $name (sort keys %commands) {
+    my $command = $commands{$name};
+    my $section = $sections{$name};
+
+    if (!$section || !$section->{where}) {
+        bad($command->{where}, "$name has no section \"## $name\" in docs/*.md");
+        next;
+    }
+
+    for my $part (qw(Syntax Default Context)) {
+        bad($section->{where}, "$name has no \"- **$part:**\"")
+            if !$section->{$part};
+    }
+
+    for my $syntax (@{ $section->{Syntax} || [] }) {
+        bad($syntax->[0], "the syntax is not that of $name;")
+            if $syntax->[1] !~ /^`\Q$name\E\b.*;`/;
+    }
+
+    for my $context (@{ $section->{Context} || [] }) {
+        (my $text = $context->[1]) =~ s/`//g;
+        bad($context->[0], "$name: \"$text\", the table has "
+                           . "\"$command->{context}\"")
+            if $text ne $command->{context};
+    }
+
+    bad($section->{where}, "$name has no example in docs/*.md")
+        if !$section->{example};
+}
+
+for my $section (map { $sections{$_} } sort keys %sections) {
+    bad($section->{where}, "there is no directive $section->{name}")
+        if $section->{where} && !$commands{ $section->{name} };
+}
+
+# the lists
+
+my $readme = join '', grep { /^\| `sluice_/ } lines_of('README.md');
+my $list = join '', lines_of('docs/edge.md');
+
+for my $name (sort keys %commands) {
+    bad('README.md', "$name is not in the table of directives")
+        if $readme !~ /`\Q$name\E\b/;
+    bad('docs/edge.md', "$name is not in the table of directives")
+        if $list !~ /\[\Q$name\E\]/;
+}
+
+for my $name (sort keys %variables) {
+    bad($variables{$name}, "\$$name is not in docs/edge.md")
+        if $list !~ /`\$\Q$name\E`/;
+}
+
+if ($bad) {
+    print STDERR "docs: see above\n";
+    exit 1;
+}
+
+printf "docs: %d directives, %d variables\n", scalar keys %commands,
+       scalar keys %variables;
