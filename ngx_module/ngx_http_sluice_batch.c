@@ -35,12 +35,12 @@ static ngx_uint_t ngx_http_sluice_batch_compact(
 static void ngx_http_sluice_batch_job(sluice_redis_t *client,
     const ngx_http_sluice_item_t *item);
 static void ngx_http_sluice_batch_reply(void *data, const redisReply *reply);
+static ngx_http_sluice_job_e ngx_http_sluice_batch_error(
+    ngx_http_sluice_link_t *link, const redisReply *reply);
 static void ngx_http_sluice_batch_owner(ngx_http_sluice_item_t *item,
     const redisReply *reply);
 static void ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
     const redisReply *reply);
-static void ngx_http_sluice_batch_done(ngx_http_sluice_batch_t *batch,
-    ngx_http_sluice_job_e result);
 static void ngx_http_sluice_batch_free(ngx_http_sluice_batch_t *batch);
 static void ngx_http_sluice_batch_register(ngx_http_sluice_batch_t *batch);
 static void ngx_http_sluice_batch_registered(void *data,
@@ -144,6 +144,10 @@ ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link)
         q = ngx_queue_head(&link->open);
         ngx_http_sluice_batch_write(
                            ngx_queue_data(q, ngx_http_sluice_batch_t, queue));
+    }
+
+    if (link->server->replicas) {
+        ngx_http_sluice_wait_ask(link);
     }
 }
 
@@ -269,18 +273,15 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != batch->n) {
-
-        if (sluice_redis_reply_kind(reply) == SLUICE_REDIS_REPLY_AWAY) {
-            link->refused = ngx_current_msec;
-            link->waiting = 1;
-        }
-
         ngx_http_sluice_batch_complain(batch, reply);
-        ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_REFUSED);
+        ngx_http_sluice_batch_done(batch,
+                                   ngx_http_sluice_batch_error(link, reply));
         return;
     }
 
-    link->waiting = 0;
+    if (link->server->replicas == 0) {
+        link->waiting = 0;
+    }
 
     for (i = 0; i < batch->n; i++) {
         element = reply->element[i];
@@ -305,7 +306,42 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
         }
     }
 
+    if (link->server->replicas) {
+        ngx_http_sluice_wait_add(batch);
+        return;
+    }
+
     ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_NONE);
+}
+
+
+/*
+ * A state of the server is no fault of the jobs: the same call is worth another
+ * try, and the health of the process shows it.
+ */
+
+static ngx_http_sluice_job_e
+ngx_http_sluice_batch_error(ngx_http_sluice_link_t *link,
+    const redisReply *reply)
+{
+    switch (sluice_redis_reply_kind(reply)) {
+
+    case SLUICE_REDIS_REPLY_REPLICA:
+        link->demoted = 1;
+        break;
+
+    case SLUICE_REDIS_REPLY_AWAY:
+    case SLUICE_REDIS_REPLY_DENIED:
+        break;
+
+    default:
+        return NGX_HTTP_SLUICE_JOB_REFUSED;
+    }
+
+    link->refused = ngx_current_msec;
+    link->waiting = 1;
+
+    return NGX_HTTP_SLUICE_JOB_UNABLE;
 }
 
 
@@ -331,7 +367,21 @@ ngx_http_sluice_batch_owner(ngx_http_sluice_item_t *item,
 }
 
 
-/* No more lines than one a second. */
+ngx_uint_t
+ngx_http_sluice_batch_complains(ngx_http_sluice_link_t *link)
+{
+    if (link->complaint
+        && (ngx_msec_int_t) (ngx_current_msec - link->complained) < 1000)
+    {
+        return 0;
+    }
+
+    link->complaint = 1;
+    link->complained = ngx_current_msec;
+
+    return 1;
+}
+
 
 static void
 ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
@@ -342,9 +392,7 @@ ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
 
     link = batch->link;
 
-    if (link->complaint
-        && (ngx_msec_int_t) (ngx_current_msec - link->complained) < 1000)
-    {
+    if (!ngx_http_sluice_batch_complains(link)) {
         return;
     }
 
@@ -358,9 +406,6 @@ ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "sluice_redis \"%V\" refused %ui jobs of \"%s\": %V",
                   &link->server->name, batch->n, batch->base, &text);
-
-    link->complaint = 1;
-    link->complained = ngx_current_msec;
 }
 
 
@@ -369,7 +414,7 @@ ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
  * answer sets off (an error_page, the next request) may need the client.
  */
 
-static void
+void
 ngx_http_sluice_batch_done(ngx_http_sluice_batch_t *batch,
     ngx_http_sluice_job_e result)
 {

@@ -204,6 +204,8 @@ ngx_http_sluice_greet(ngx_http_sluice_link_t *link)
 {
     ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_GREETING);
 
+    link->demoted = 0;
+
     /* this may be another server, or one that was flushed */
 
     ngx_http_sluice_batch_forget(link);
@@ -213,4 +215,53 @@ ngx_http_sluice_greet(ngx_http_sluice_link_t *link)
     {
         ngx_http_sluice_redis_lost(link, sluice_redis_error(link->client));
     }
+}
+
+
+void
+ngx_http_sluice_greeted(ngx_http_sluice_link_t *link)
+{
+    const sluice_redis_info_t    *info;
+    ngx_http_sluice_slot_link_t  *shown;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "sluice_redis \"%V\" is connected to %V",
+                  &link->server->name, &link->server->shown);
+
+    link->since = ngx_current_msec;
+    link->failures = 0;
+    link->waiting = 0;
+    ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_READY);
+
+    info = sluice_redis_info(link->client);
+
+    if (info->version == 0) {
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "sluice_redis \"%V\": its user may not ask INFO, the "
+                      "version of Redis is not known", &link->server->name);
+    }
+
+    /* each process says it once, and again after it was put right */
+
+    if (info->evicts && !link->told_evicts) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "sluice_redis \"%V\" may drop jobs when its memory is "
+                      "full: its \"maxmemory-policy\" is %s, not noeviction",
+                      &link->server->name, info->policy);
+    }
+
+    if (info->no_aof && !link->told_no_aof) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "sluice_redis \"%V\" loses jobs when it stops: its "
+                      "\"appendonly\" is off", &link->server->name);
+    }
+
+    link->told_evicts = info->evicts;
+    link->told_no_aof = info->no_aof;
+
+    shown = &link->main->process->slot->links[link->server->index];
+
+    shown->version = info->version;
+    shown->evicts = info->evicts;
+    shown->no_aof = info->no_aof;
 }

@@ -37,6 +37,8 @@ struct ngx_http_sluice_server_s {
     ngx_str_t                       shown;      /* for logs: no password */
     sluice_url_t                    url;
     ngx_msec_t                      timeout;
+    ngx_uint_t                      replicas;   /* 0: no WAIT */
+    ngx_msec_t                      wait;       /* for them */
     ngx_addr_t                     *addrs;      /* found while configuring */
     ngx_uint_t                      naddrs;
     ngx_uint_t                      index;
@@ -74,12 +76,25 @@ ngx_int_t ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
     ngx_http_sluice_item_t *item, ngx_uint_t major);
 /* Writes the open batches as commands. */
 void ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link);
+/* The batch is over: its results, or this one for all, are to be answered. */
+void ngx_http_sluice_batch_done(ngx_http_sluice_batch_t *batch,
+    ngx_http_sluice_job_e result);
+/* 1, once a second: something is to be logged about the link's jobs. */
+ngx_uint_t ngx_http_sluice_batch_complains(ngx_http_sluice_link_t *link);
 /* Answers the requests of the batches that are done. */
 void ngx_http_sluice_batch_answer(ngx_http_sluice_link_t *link);
 /* Forgets which queues are in the registry. */
 void ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link);
 /* Frees what a link that ends keeps. */
 void ngx_http_sluice_batch_release(ngx_http_sluice_link_t *link);
+
+
+/* _wait.c: wait_replicas */
+
+/* Redis has answered the batch: it is done when the replicas have it. */
+void ngx_http_sluice_wait_add(ngx_http_sluice_batch_t *batch);
+/* After batches were written: asks, unless that is on its way. */
+void ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link);
 
 
 /* _redis.c, _connect.c, _tls.c */
@@ -120,6 +135,7 @@ struct ngx_http_sluice_link_s {
     ngx_ssl_session_t              *session;    /* to resume, or NULL */
 #endif
     ngx_queue_t                     open;       /* batches of this turn */
+    ngx_queue_t                     unwaited;   /* Redis has them */
     ngx_queue_t                     done;       /* to be answered */
     ngx_queue_t                     spare;
     ngx_uint_t                      nspare;
@@ -127,6 +143,11 @@ struct ngx_http_sluice_link_s {
     u_char                         *known[NGX_HTTP_SLUICE_KNOWN];
     unsigned                        waiting:1;  /* `refused` is set */
     unsigned                        complaint:1; /* `complained` is set */
+    unsigned                        asking:1;   /* a WAIT is on its way */
+    unsigned                        marked:1;   /* the write before it was */
+    unsigned                        demoted:1;  /* it became a replica */
+    unsigned                        told_evicts:1;
+    unsigned                        told_no_aof:1;
 };
 
 /* The process' link to a server, made at first use; NULL: out of memory */
@@ -145,6 +166,8 @@ void ngx_http_sluice_connect(ngx_http_sluice_link_t *link);
 /* The socket is open: the handshake of TLS or the greeting begins. */
 void ngx_http_sluice_connected(ngx_http_sluice_link_t *link);
 void ngx_http_sluice_greet(ngx_http_sluice_link_t *link);
+/* The greeting is over: jobs may come. */
+void ngx_http_sluice_greeted(ngx_http_sluice_link_t *link);
 void ngx_http_sluice_redis_state(ngx_http_sluice_link_t *link,
     ngx_http_sluice_link_e state);
 void ngx_http_sluice_redis_read(ngx_event_t *rev);

@@ -18,6 +18,8 @@ static uint64_t ngx_http_sluice_metric_link(
     const ngx_http_sluice_metrics_t *m, ngx_uint_t i, uintptr_t data);
 static uint64_t ngx_http_sluice_metric_pending(
     const ngx_http_sluice_metrics_t *m, ngx_uint_t i, uintptr_t data);
+static uint64_t ngx_http_sluice_metric_most(
+    const ngx_http_sluice_metrics_t *m, ngx_uint_t i, uintptr_t data);
 static uint64_t ngx_http_sluice_metric_state(
     const ngx_http_sluice_metrics_t *m, ngx_uint_t i, uintptr_t data);
 static ngx_int_t ngx_http_sluice_metric_zone(
@@ -162,6 +164,20 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_redis_metrics[] = {
       NGX_HTTP_SLUICE_METRIC_COUNTER, "Connections lost or not made.",
       ngx_http_sluice_metric_link,
       offsetof(ngx_http_sluice_slot_link_t, losses), 0 },
+
+    { NULL, "version", "redis_version", NULL, NGX_HTTP_SLUICE_METRIC_GAUGE,
+      "Version of the server, 70015 is 7.0.15, 0 is not known.",
+      ngx_http_sluice_metric_most,
+      offsetof(ngx_http_sluice_slot_link_t, version), 0 },
+
+    { NULL, "evicts", "redis_evicts", NULL, NGX_HTTP_SLUICE_METRIC_GAUGE,
+      "1 when the maxmemory-policy of the server is not noeviction.",
+      ngx_http_sluice_metric_most,
+      offsetof(ngx_http_sluice_slot_link_t, evicts), 0 },
+
+    { NULL, "no_aof", "redis_no_aof", NULL, NGX_HTTP_SLUICE_METRIC_GAUGE,
+      "1 when appendonly is off at the server.", ngx_http_sluice_metric_most,
+      offsetof(ngx_http_sluice_slot_link_t, no_aof), 0 },
 
     ngx_http_sluice_state_row("unused", NGX_HTTP_SLUICE_LINK_UNUSED),
     ngx_http_sluice_state_row("down", NGX_HTTP_SLUICE_LINK_DOWN),
@@ -374,6 +390,29 @@ ngx_http_sluice_metric_link(const ngx_http_sluice_metrics_t *m, ngx_uint_t i,
     }
 
     return sum;
+}
+
+
+/* What the processes that run have found at the server */
+
+static uint64_t
+ngx_http_sluice_metric_most(const ngx_http_sluice_metrics_t *m, ngx_uint_t i,
+    uintptr_t data)
+{
+    uint64_t                            most, value;
+    ngx_uint_t                          n;
+    const ngx_http_sluice_slot_link_t  *link;
+
+    for (most = 0, n = 0; n < NGX_HTTP_SLUICE_SLOTS; n++) {
+        link = ngx_http_sluice_metric_slot(m, i, n);
+
+        if (link && m->slots[n].pid) {
+            value = *(const ngx_atomic_t *) ((const u_char *) link + data);
+            most = ngx_max(most, value);
+        }
+    }
+
+    return most;
 }
 
 

@@ -219,7 +219,9 @@ typedef enum {
     NGX_HTTP_SLUICE_JOB_DUPLICATE,
     NGX_HTTP_SLUICE_JOB_FULL,        /* a bound of what is in flight */
     NGX_HTTP_SLUICE_JOB_AWAY,        /* no connection, or it was lost */
-    NGX_HTTP_SLUICE_JOB_REFUSED      /* Redis answered with an error */
+    NGX_HTTP_SLUICE_JOB_UNABLE,      /* Redis says that it cannot now */
+    NGX_HTTP_SLUICE_JOB_UNREPLICATED, /* it is there, and may be lost yet */
+    NGX_HTTP_SLUICE_JOB_REFUSED      /* the same again would be refused too */
 } ngx_http_sluice_job_e;
 
 typedef enum {

@@ -82,6 +82,7 @@ ngx_http_sluice_redis_create(ngx_http_sluice_main_conf_t *mcf,
     link->reconnect.cancelable = 1;
 
     ngx_queue_init(&link->open);
+    ngx_queue_init(&link->unwaited);
     ngx_queue_init(&link->done);
     ngx_queue_init(&link->spare);
 
@@ -258,14 +259,16 @@ ngx_http_sluice_redis_read(ngx_event_t *rev)
     if (link->state == NGX_HTTP_SLUICE_LINK_GREETING
         && sluice_redis_state(link->client) == SLUICE_REDIS_READY)
     {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "sluice_redis \"%V\" is connected to %V",
-                      &link->server->name, &link->server->shown);
+        ngx_http_sluice_greeted(link);
+    }
 
-        link->since = ngx_current_msec;
-        link->failures = 0;
-        link->waiting = 0;
-        ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_READY);
+    if (link->demoted) {
+
+        /* the name, or what is behind the address, may be another by now */
+
+        ngx_http_sluice_redis_lost(link, "it became a replica");
+        ngx_http_sluice_batch_answer(link);
+        return;
     }
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {

@@ -1,5 +1,6 @@
 /*
  * sluice_redis URL [name=NAME] [timeout=TIME] [password_file=PATH]
+ *              [wait_replicas=N [wait_timeout=TIME]]
  *              [tls_ca=FILE] [tls_cert=FILE tls_key=FILE] [tls_name=NAME]
  *              [tls_verify=on|off]
  */
@@ -60,6 +61,19 @@ ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
+    if (server->wait && server->replicas == 0) {
+        return "has \"wait_timeout\" without \"wait_replicas\"";
+    }
+
+    /* a job may have to wait for the end of another's WAIT before its own */
+
+    if (server->wait == 0) {
+        server->wait = ngx_max(server->timeout / 4, 1);
+
+    } else if (server->wait > server->timeout / 2) {
+        return "has a \"wait_timeout\" above half of its \"timeout\"";
+    }
+
     rv = ngx_http_sluice_tls_init(cf, server);
     if (rv != NGX_CONF_OK) {
         return rv;
@@ -105,6 +119,7 @@ ngx_http_sluice_redis_parameter(ngx_conf_t *cf,
     ngx_http_sluice_server_t *server, ngx_str_t *value)
 {
     int64_t    ms;
+    ngx_int_t  n;
     ngx_str_t  s;
 
     if (ngx_strncmp(value->data, "name=", 5) == 0) {
@@ -123,6 +138,24 @@ ngx_http_sluice_redis_parameter(ngx_conf_t *cf,
 
         if (ms > 0 && ms <= 3600 * 1000) {
             server->timeout = ms;
+            return NGX_CONF_OK;
+        }
+
+    } else if (ngx_strncmp(value->data, "wait_replicas=", 14) == 0) {
+
+        n = ngx_atoi(value->data + 14, value->len - 14);
+
+        if (n > 0 && n <= 100) {
+            server->replicas = n;
+            return NGX_CONF_OK;
+        }
+
+    } else if (ngx_strncmp(value->data, "wait_timeout=", 13) == 0) {
+
+        ms = sluice_duration((char *) value->data + 13, value->len - 13);
+
+        if (ms > 0 && ms <= 3600 * 1000) {
+            server->wait = ms;
             return NGX_CONF_OK;
         }
 

@@ -57,6 +57,9 @@ typedef struct {
     ngx_atomic_t                    pending;
     ngx_atomic_t                    connects;
     ngx_atomic_t                    losses;
+    ngx_atomic_t                    version;    /* 70015 is 7.0.15, 0 none */
+    ngx_atomic_t                    evicts;     /* 1: not noeviction */
+    ngx_atomic_t                    no_aof;     /* 1: appendonly is off */
 } ngx_http_sluice_slot_link_t;
 
 /*

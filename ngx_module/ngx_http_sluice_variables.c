@@ -67,7 +67,8 @@ static const char  *ngx_http_sluice_verify_statuses[] = {
 };
 
 static const char  *ngx_http_sluice_enqueue_statuses[] = {
-    NULL, "waiting", "accepted", "duplicate", "full", "away", "refused"
+    NULL, "waiting", "accepted", "duplicate", "full", "away", "unable",
+    "unreplicated", "refused"
 };
 
 

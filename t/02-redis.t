@@ -94,3 +94,53 @@ ok
 --- no_error_log
 [emerg]
 [warn]
+
+
+=== TEST 8: a time to wait for nobody
+--- http_config
+sluice_redis redis://127.0.0.1 wait_timeout=1s;
+--- config
+
+--- must_die
+--- error_log
+"sluice_redis" directive has "wait_timeout" without "wait_replicas"
+--- no_error_log
+[crit]
+
+
+=== TEST 9: waiting for longer than the timeout lets
+--- http_config
+sluice_redis redis://127.0.0.1 timeout=1s wait_replicas=1 wait_timeout=501ms;
+--- config
+
+--- must_die
+--- error_log
+"sluice_redis" directive has a "wait_timeout" above half of its "timeout"
+--- no_error_log
+[crit]
+
+
+=== TEST 10: no replicas
+--- http_config
+sluice_redis redis://127.0.0.1 wait_replicas=0;
+--- config
+
+--- must_die
+--- error_log
+invalid parameter "wait_replicas=" of "sluice_redis"
+--- no_error_log
+[crit]
+
+
+=== TEST 11: replicas and the time for them
+--- http_config
+sluice_redis redis://127.0.0.1 wait_replicas=2 wait_timeout=400ms;
+--- config
+location = /ok { return 200 ok; }
+--- request
+GET /ok
+--- response_body chomp
+ok
+--- no_error_log
+[emerg]
+[warn]

@@ -178,6 +178,7 @@ sub start_redis {
 
     if ($pid == 0) {
         open STDOUT, '>', '/dev/null';
+        $SIG{XFSZ} = 'IGNORE';    # a file that may not grow is only an error
         exec { 'redis-server' } 'redis-server', '--port', 0, '--unixsocket',
              $path, '--unixsocketperm', 777, '--dir', $ENV{TEST_NGINX_RUN},
              '--save', '', '--appendonly', 'no', @options
@@ -188,7 +189,7 @@ sub start_redis {
 
     wait_for(sub {
         my $pong = redis_try($path, 'PING');
-        $pong && $pong =~ /PONG|NOAUTH/;
+        $pong && $pong =~ /PONG|NOAUTH|LOADING/;
     }) or die 'redis-server does not start';
 
     return $pid;
@@ -259,9 +260,9 @@ sub fake_redis {
 }
 
 
-# A name server for whom each name is 127.0.0.1.
+# A name server for whom each name is 127.0.0.1, or what a file says.
 sub fake_dns {
-    my ($port) = @_;
+    my ($port, $file) = @_;
 
     my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp',
                                   LocalPort => $port) or die;
@@ -278,10 +279,16 @@ sub fake_dns {
         my $end = index($query, "\0", 12) + 5;
         my $question = substr $query, 12, $end - 12;
         my $is_a = substr($question, -4, 2) eq "\0\1";
+        my $address = '127.0.0.1';
+
+        if ($file && open my $f, '<', $file) {
+            chomp($address = <$f>);
+        }
 
         send $s, substr($query, 0, 2) . pack('n5', 0x8180, 1, $is_a, 0, 0)
                  . $question
-                 . ($is_a ? pack 'n3Nn C4', 0xc00c, 1, 1, 60, 4, 127, 0, 0, 1
+                 . ($is_a ? pack 'n3Nn C4', 0xc00c, 1, 1, 60, 4,
+                                  split /\./, $address
                           : ''), 0, $from;
     }
 }
