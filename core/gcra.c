@@ -69,6 +69,45 @@ sluice_gcra_check(int64_t tat, int64_t now, int64_t cost,
 
 
 int64_t
+sluice_gcra_reserve(int64_t tat, int64_t now, int64_t cost,
+    const sluice_gcra_limit_t *limit, int64_t horizon, int64_t *next)
+{
+    int64_t  furthest, last, span, start;
+
+    furthest = sluice_gcra_add(sluice_gcra_add(now, limit->tolerance),
+                               limit->interval);
+    last = sluice_gcra_add(furthest, horizon);
+
+    start = (tat > now) ? tat : now;
+
+    if (__builtin_mul_overflow(cost, limit->interval, &span)) {
+        span = INT64_MAX;
+    }
+
+    *next = sluice_gcra_add(start, span);
+
+    if (*next > last) {
+        *next = last;
+    }
+
+    return (*next > furthest) ? *next - furthest : 0;
+}
+
+
+int64_t
+sluice_gcra_left(int64_t tat, int64_t now, const sluice_gcra_limit_t *limit)
+{
+    int64_t  furthest, start;
+
+    furthest = sluice_gcra_add(sluice_gcra_add(now, limit->tolerance),
+                               limit->interval);
+    start = (tat > now) ? tat : now;
+
+    return (furthest > start) ? (furthest - start) / limit->interval : 0;
+}
+
+
+int64_t
 sluice_gcra_rate(const char *text, size_t len)
 {
     int64_t      count, period, unit;

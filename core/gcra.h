@@ -32,6 +32,21 @@ int64_t sluice_gcra_check(int64_t tat, int64_t now, int64_t cost,
 
 
 /*
+ * For what is delayed, not refused: the `cost` units get their place in any
+ * case.  Returns the µs after `now` at which they are within the limit, 0 to
+ * `horizon`, and sets *next to the tat to store.  What was given before
+ * stands, the tat is pulled in only to what `horizon` explains.
+ */
+int64_t sluice_gcra_reserve(int64_t tat, int64_t now, int64_t cost,
+    const sluice_gcra_limit_t *limit, int64_t horizon, int64_t *next);
+
+
+/* Units that would pass at `now`, at most those of a full burst */
+int64_t sluice_gcra_left(int64_t tat, int64_t now,
+    const sluice_gcra_limit_t *limit);
+
+
+/*
  * "50r/s", "10r/5s", "300r/m", "1000r/1h", "1r/d" -> µs between two units,
  * rounded up.  Returns the interval, at least 1, or 0 when the text is not a
  * rate: numbers from 1 to 999999999, a period of at most 366 days.

@@ -13,6 +13,25 @@ typedef struct {
 } check_t;
 
 typedef struct {
+    const char           *name;
+    sluice_gcra_limit_t   limit;
+    int64_t               tat;
+    int64_t               now;
+    int64_t               cost;
+    int64_t               horizon;
+    int64_t               wait;
+    int64_t               next;
+} reserve_t;
+
+typedef struct {
+    const char           *name;
+    sluice_gcra_limit_t   limit;
+    int64_t               tat;
+    int64_t               now;
+    int64_t               left;
+} left_t;
+
+typedef struct {
     const char  *name;
     int64_t      interval;
 } rate_t;
@@ -48,6 +67,36 @@ static const check_t  checks[] = {
       3, INT64_MAX / 2, 0 },
     { "a burst beyond the type passes", { 100000, INT64_MAX }, 0, 1000000, 1,
       0, 1100000 },
+};
+
+
+static const reserve_t  reserves[] = {
+    { "idle key goes at once", TEN, 0, 1000000, 1, 900000, 0, 1100000 },
+    { "the last of the burst", TEN, 1200000, 1000000, 1, 900000, 0, 1300000 },
+    { "the next one later", TEN, 1300000, 1000000, 1, 900000, 100000,
+      1400000 },
+    { "behind all that wait", TEN, 1900000, 1000000, 1, 900000, 700000,
+      2000000 },
+    { "3 units", TEN, 1300000, 1000000, 3, 900000, 300000, 1600000 },
+    { "above the burst, later", TEN, 0, 1000000, 5, 900000, 200000, 1500000 },
+    { "not beyond the horizon", TEN, 2200000, 1000000, 1, 900000, 900000,
+      2200000 },
+    { "pulled in to the horizon", TEN, INT64_MAX, 1000000, 1, 900000, 900000,
+      2200000 },
+    { "no horizon: nothing waits", PLAIN, 1100000, 1000000, 1, 0, 0,
+      1100000 },
+    { "a cost beyond the type", TEN, 0, 1000000, INT64_MAX, 900000, 900000,
+      2200000 },
+};
+
+
+static const left_t  lefts[] = {
+    { "all of an idle key", TEN, 0, 1000000, 3 },
+    { "all, the clock is later", TEN, 900000, 1000000, 3 },
+    { "one is used", TEN, 1100000, 1000000, 2 },
+    { "a part of a unit is none", TEN, 1100001, 1000000, 1 },
+    { "nothing", TEN, 1300000, 1000000, 0 },
+    { "a backlog", TEN, 9000000, 1000000, 0 },
 };
 
 
@@ -100,6 +149,35 @@ test_check(void **state)
 
     assert_int_equal(wait, row->wait);
     assert_int_equal(next, row->next);
+}
+
+
+static void
+test_reserve(void **state)
+{
+    int64_t           next, wait;
+    const reserve_t  *row;
+
+    row = row_of(reserve_t, state);
+    next = -1;
+
+    wait = sluice_gcra_reserve(row->tat, row->now, row->cost, &row->limit,
+                               row->horizon, &next);
+
+    assert_int_equal(wait, row->wait);
+    assert_int_equal(next, row->next);
+}
+
+
+static void
+test_left(void **state)
+{
+    const left_t  *row;
+
+    row = row_of(left_t, state);
+
+    assert_int_equal(sluice_gcra_left(row->tat, row->now, &row->limit),
+                     row->left);
 }
 
 
@@ -173,12 +251,36 @@ test_wait_is_exact(void **state)
 }
 
 
+/* 1000 at once: each has its own time, a burst and then 10 a second */
+
+static void
+test_schedule(void **state)
+{
+    int      i;
+    int64_t  tat, wait;
+
+    static const sluice_gcra_limit_t  limit = TEN;
+
+    tat = 0;
+
+    for (i = 0; i < 1000; i++) {
+        wait = sluice_gcra_reserve(tat, 1000000, 1, &limit,
+                                   INT64_C(3600000000), &tat);
+
+        assert_int_equal(wait, i < 3 ? 0 : (i - 2) * 100000);
+    }
+}
+
+
 int
 main(void)
 {
     rows_add(checks, test_check);
+    rows_add(reserves, test_reserve);
+    rows_add(lefts, test_left);
     rows_add(rates, test_rate);
     rows_add_one("sustained rate", test_sustained, NULL);
+    rows_add_one("a schedule", test_schedule, NULL);
     rows_add_one("the wait is exact", test_wait_is_exact, NULL);
 
     return rows_run("gcra");
