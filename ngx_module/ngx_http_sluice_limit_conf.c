@@ -305,6 +305,22 @@ ngx_http_sluice_limit_parameter(ngx_conf_t *cf, ngx_http_sluice_limit_t *limit,
                                             &limit->units);
     }
 
+    if (ngx_strncmp(value->data, "cost=size/", 10) == 0) {
+        s.data = value->data + 10;
+        s.len = value->len - 10;
+
+        limit->piece = ngx_parse_offset(&s);
+
+        if (limit->piece <= 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid size in \"%V\" of \"sluice_limit\"",
+                               value);
+            return NGX_CONF_ERROR;
+        }
+
+        return NGX_CONF_OK;
+    }
+
     if (ngx_strncmp(value->data, "cost=", 5) == 0) {
         return ngx_http_sluice_limit_number(cf, value, 5, 1, &limit->cost,
                                             &limit->price);

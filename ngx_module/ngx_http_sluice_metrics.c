@@ -114,6 +114,17 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_handshake_metrics[] = {
 };
 
 
+#define ngx_http_sluice_limit_row(key, n)                                     \
+    ngx_http_sluice_slot_row(NULL, key, "limit_total", "result",              \
+                             "What limits did beside refusing.", limits[n])
+
+static const ngx_http_sluice_metric_t  ngx_http_sluice_limit_metrics[] = {
+    ngx_http_sluice_limit_row("dry_run", NGX_HTTP_SLUICE_LIMIT_DRY_RUN),
+    ngx_http_sluice_limit_row("delayed", NGX_HTTP_SLUICE_LIMIT_DELAYED),
+    ngx_http_sluice_metric_end
+};
+
+
 /* How long events wait for Redis: the bounds are those of _slots.c. */
 
 #define ngx_http_sluice_bucket_row(key, n)                                    \
@@ -225,6 +236,9 @@ const ngx_http_sluice_section_t  ngx_http_sluice_sections[] = {
 
     { "handshakes", NULL, ngx_http_sluice_no_idents,
       ngx_http_sluice_handshake_metrics },
+
+    { "limits", NULL, ngx_http_sluice_no_idents,
+      ngx_http_sluice_limit_metrics },
 
     { "enqueue_time", NULL, ngx_http_sluice_no_idents,
       ngx_http_sluice_time_metrics },

@@ -9,9 +9,6 @@ static void *ngx_http_sluice_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_sluice_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_sluice_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static char *ngx_http_sluice_check(ngx_conf_t *cf,
-    ngx_http_sluice_loc_conf_t *conf);
-static ngx_uint_t ngx_http_sluice_returns(ngx_conf_t *cf);
 static ngx_int_t ngx_http_sluice_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_sluice_init_phase(ngx_http_core_main_conf_t *cmcf,
     ngx_uint_t phase, ngx_http_handler_pt handler, ngx_uint_t last);
@@ -19,12 +16,17 @@ static ngx_int_t ngx_http_sluice_init_process(ngx_cycle_t *cycle);
 static void ngx_http_sluice_exit_process(ngx_cycle_t *cycle);
 
 
-/* What Meta sends at most. */
-#define NGX_HTTP_SLUICE_META_BODY  (3 * 1024 * 1024)
-
-
 static ngx_conf_num_bounds_t  ngx_http_sluice_status_bounds = {
     ngx_conf_check_num_bounds, 400, 599
+};
+
+
+static ngx_conf_enum_t  ngx_http_sluice_log_levels[] = {
+    { ngx_string("info"), NGX_LOG_INFO },
+    { ngx_string("notice"), NGX_LOG_NOTICE },
+    { ngx_string("warn"), NGX_LOG_WARN },
+    { ngx_string("error"), NGX_LOG_ERR },
+    { ngx_null_string, 0 }
 };
 
 
@@ -71,6 +73,20 @@ static ngx_command_t  ngx_http_sluice_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_sluice_loc_conf_t, limit_status),
       &ngx_http_sluice_status_bounds },
+
+    { ngx_string("sluice_limit_dry_run"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sluice_loc_conf_t, limit_dry_run),
+      NULL },
+
+    { ngx_string("sluice_limit_log_level"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sluice_loc_conf_t, limit_log_level),
+      &ngx_http_sluice_log_levels },
 
     { ngx_string("sluice_json"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE23,
@@ -194,6 +210,8 @@ ngx_http_sluice_create_loc_conf(ngx_conf_t *cf)
 
     conf->verify_status = NGX_CONF_UNSET_UINT;
     conf->limit_status = NGX_CONF_UNSET_UINT;
+    conf->limit_log_level = NGX_CONF_UNSET_UINT;
+    conf->limit_dry_run = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -218,6 +236,9 @@ ngx_http_sluice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_UNAUTHORIZED);
     ngx_conf_merge_uint_value(conf->limit_status, prev->limit_status,
                               NGX_HTTP_TOO_MANY_REQUESTS);
+    ngx_conf_merge_uint_value(conf->limit_log_level, prev->limit_log_level,
+                              NGX_LOG_INFO);
+    ngx_conf_merge_value(conf->limit_dry_run, prev->limit_dry_run, 0);
 
     if (conf->verify == NULL) {
         conf->verify = prev->verify;
@@ -282,138 +303,6 @@ ngx_http_sluice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return ngx_http_sluice_check(cf, conf);
-}
-
-
-static char *
-ngx_http_sluice_check(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
-{
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (conf->enqueue && conf->verify == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"sluice_enqueue\" in location \"%V\" has no "
-                           "\"sluice_verify\": to take requests from anyone "
-                           "say \"sluice_verify none\"", &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->handler && conf->handler != clcf->handler) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has \"sluice_enqueue\" or another "
-                           "content of sluice beside that of another module",
-                           &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->enqueue && ngx_http_sluice_returns(cf)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"return\" beside \"sluice_enqueue\" in \"%V\": "
-                           "it would answer and store nothing; use "
-                           "\"sluice_respond\"", &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if ((conf->enqueue || conf->pointers) && !clcf->noname
-        && (clcf->client_max_body_size == 0
-            || clcf->client_max_body_size > NGX_HTTP_SLUICE_DATA_MAX))
-    {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"client_max_body_size\" in location \"%V\" allows "
-                           "more than the %dm that fit into a job: a larger "
-                           "body is received and refused", &clcf->name,
-                           NGX_HTTP_SLUICE_DATA_MAX / (1024 * 1024));
-    }
-
-    if (conf->verify == NULL
-        || conf->verify->scheme == NGX_HTTP_SLUICE_SCHEME_NONE)
-    {
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_http_sluice_returns(cf)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"return\" beside \"sluice_verify\" in "
-                           "\"%V\": it would answer before the "
-                           "verification; use \"sluice_respond\", or "
-                           "\"sluice_verify none\"", &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->verify->scheme == NGX_HTTP_SLUICE_SCHEME_META
-        && conf->enqueue
-        && clcf->client_max_body_size
-        && clcf->client_max_body_size < NGX_HTTP_SLUICE_META_BODY)
-    {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"client_max_body_size\" in location \"%V\" is "
-                           "below the 3m that the scheme \"meta\" may send",
-                           &clcf->name);
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/*
- * Does the location answer from the rewrite phase?  The codes of the rewrite
- * module are the first member of its configuration.  They have sizes of their
- * own, so the function's address is looked for at every word.  A "return" of
- * an error refuses, which is no way around a verification.
- */
-
-static ngx_uint_t
-ngx_http_sluice_returns(ngx_conf_t *cf)
-{
-    void                           *rewrite;
-    ngx_uint_t                      i;
-    uintptr_t                      *word;
-    ngx_array_t                    *codes;
-    ngx_http_script_return_code_t  *code;
-
-    for (i = 0; cf->cycle->modules[i]; i++) {
-        if (ngx_strcmp(cf->cycle->modules[i]->name, "ngx_http_rewrite_module")
-            == 0)
-        {
-            break;
-        }
-    }
-
-    if (cf->cycle->modules[i] == NULL) {
-        return 0;
-    }
-
-    rewrite = ((ngx_http_conf_ctx_t *) cf->ctx)
-                  ->loc_conf[cf->cycle->modules[i]->ctx_index];
-
-    if (rewrite == NULL) {
-        return 0;
-    }
-
-    codes = *(ngx_array_t **) rewrite;
-    if (codes == NULL) {
-        return 0;
-    }
-
-    word = codes->elts;
-
-    for (i = 0; i + sizeof(ngx_http_script_return_code_t) <= codes->nelts;
-         i += sizeof(uintptr_t), word++)
-    {
-        if (*word != (uintptr_t) ngx_http_script_return_code) {
-            continue;
-        }
-
-        code = (ngx_http_script_return_code_t *) word;
-
-        if (code->status < NGX_HTTP_BAD_REQUEST) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

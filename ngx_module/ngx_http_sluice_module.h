@@ -111,6 +111,7 @@ typedef struct {
     int64_t                         interval;   /* µs */
     int64_t                         units;      /* of the burst */
     int64_t                         price;      /* of a request, >= 1 */
+    off_t                           piece;      /* bytes that cost 1, or 0 */
     unsigned                        early:1;
 } ngx_http_sluice_limit_t;
 
@@ -200,6 +201,8 @@ typedef struct {
     ngx_http_sluice_tenant_conf_t  *tenant;
     ngx_array_t                    *limits;     /* ngx_http_sluice_limit_t */
     ngx_uint_t                      limit_status;
+    ngx_uint_t                      limit_log_level;
+    ngx_flag_t                      limit_dry_run;
     ngx_array_t                    *json;       /* ngx_http_sluice_json_t */
     ngx_http_sluice_pointers_t     *pointers;   /* made from it, or NULL */
     ngx_http_sluice_enqueue_t      *enqueue;
@@ -297,6 +300,7 @@ struct ngx_http_sluice_ctx_s {
     unsigned                        settled:1;  /* the outcome is counted */
     unsigned                        limited:1;  /* a limit refused */
     unsigned                        admitted:1; /* all limits let pass */
+    unsigned                        dry_run:1;  /* one would have refused */
     unsigned                        body_read:1;
     unsigned                        body_known:1;
     unsigned                        is_json:1;
@@ -314,6 +318,12 @@ char *ngx_http_sluice_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_complex_value_t **cv);
 /* "name=" of "name=value", for messages: what follows may be a secret. */
 ngx_str_t ngx_http_sluice_shown(const ngx_str_t *parameter);
+
+
+/* _check.c */
+
+/* The merged configuration of a location, when all of it is known */
+char *ngx_http_sluice_check(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf);
 
 
 /* _handler.c */
@@ -439,7 +449,7 @@ ngx_int_t ngx_http_sluice_json_event(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, ngx_str_t *type);
 
 
-/* _limit_conf.c, _limit.c */
+/* _limit_conf.c, _limit.c; the keys are in ngx_http_sluice_zone.h */
 
 char *ngx_http_sluice_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -452,6 +462,15 @@ char *ngx_http_sluice_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_sluice_limit_step(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf,
     ngx_uint_t early);
+/*
+ * For an item of several in one request: charges the limits that are not early,
+ * their variables read now, and sets *delay to the ms after which the item is
+ * within all of them, 0: at once, a day at most.  `size` is what "cost=size/"
+ * looks at.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_sluice_limit_delay(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf,
+    off_t size, int64_t *delay);
 
 
 /* _enqueue_conf.c, _enqueue_opts.c, _enqueue.c */

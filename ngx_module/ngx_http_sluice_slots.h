@@ -49,6 +49,14 @@ typedef enum {
     NGX_HTTP_SLUICE_WHYS
 } ngx_http_sluice_why_e;
 
+/* What limits did beside refusing. */
+
+typedef enum {
+    NGX_HTTP_SLUICE_LIMIT_DRY_RUN = 0,
+    NGX_HTTP_SLUICE_LIMIT_DELAYED,
+    NGX_HTTP_SLUICE_LIMIT_DONE
+} ngx_http_sluice_limit_e;
+
 /* A process' link to a server, as other processes see it */
 
 typedef struct {
@@ -73,6 +81,7 @@ typedef struct {
     ngx_atomic_t                    counters[2][NGX_HTTP_SLUICE_COUNTERS];
     ngx_atomic_t                    refused[NGX_HTTP_SLUICE_WHYS];
     ngx_atomic_t                    handshakes[2];   /* answered, refused */
+    ngx_atomic_t                    limits[NGX_HTTP_SLUICE_LIMIT_DONE];
     ngx_atomic_t                    times[NGX_HTTP_SLUICE_TIMES];
     ngx_atomic_t                    took;       /* ms, of all in times */
     ngx_http_sluice_slot_link_t     links[NGX_HTTP_SLUICE_SERVERS];

@@ -203,12 +203,13 @@ ngx_http_sluice_variable_limit(ngx_http_request_t *r,
 
     ctx = ngx_http_sluice_ctx_find(r);
 
-    if (ctx == NULL || (!ctx->limited && !ctx->admitted)) {
+    if (ctx == NULL || (!ctx->limited && !ctx->admitted && !ctx->dry_run)) {
         return ngx_http_sluice_variable_set(v, NULL, 0);
     }
 
     return ngx_http_sluice_variable_text(v, ctx->limited ? "limited"
-                                                         : "passed");
+                                            : ctx->dry_run ? "limited_dry_run"
+                                            : "passed");
 }
 
 

@@ -133,6 +133,7 @@ ngx_http_sluice_zone_node(ngx_http_sluice_zone_t *zone, ngx_str_t *key,
         node->sn.node.key = hash;
         node->sn.str.data = node->data;
         node->tat = 0;
+        node->backlog = 0;
         ngx_memcpy(node->data, key->data, key->len);
 
         ngx_http_sluice_zone_step();

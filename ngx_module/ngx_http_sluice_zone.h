@@ -15,6 +15,7 @@ typedef struct {
     ngx_str_node_t  sn;        /* str.len: 0 when it is free */
     ngx_queue_t     queue;
     int64_t         tat;       /* µs */
+    u_char          backlog;   /* 1: items were delayed up to the tat */
     u_char          data[1];
 } ngx_http_sluice_node_t;
 

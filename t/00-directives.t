@@ -558,16 +558,6 @@ unknown "nowhere" variable
 [crit]
 
 
-=== TEST 54: sluice_status prometheus is not there yet
---- config
-location /a { sluice_status prometheus; }
---- must_die
---- error_log
-invalid parameter "prometheus" of "sluice_status"
---- no_error_log
-[crit]
-
-
 === TEST 55: a scheme of URL that is not there yet
 --- http_config
 sluice_redis redis+sentinel://localhost/main;

@@ -80,12 +80,13 @@ X-Hub-Signature-256: sha256=00
 --- config
     location /x {
         access_log logs/access.log s;
-        sluice_limit zone=v6 rate=1r/h cost=2;
+        sluice_limit zone=v6 rate=1r/h;
         sluice_respond 200 in;
     }
---- request: GET /x?k=1
---- error_code: 429
+--- pipelined_requests eval: [("GET /x?k=1") x 2]
+--- error_code eval: [200, 429]
 --- access_log
+<passed>
 <limited>
 
 

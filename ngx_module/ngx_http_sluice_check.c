@@ -1,0 +1,144 @@
+/*
+ * What cannot work together in a location, told at configuration time.
+ */
+
+#include "ngx_http_sluice_module.h"
+
+
+/* What Meta sends at most. */
+#define NGX_HTTP_SLUICE_META_BODY  (3 * 1024 * 1024)
+
+
+static ngx_uint_t ngx_http_sluice_returns(ngx_conf_t *cf);
+
+
+char *
+ngx_http_sluice_check(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->enqueue && conf->verify == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"sluice_enqueue\" in location \"%V\" has no "
+                           "\"sluice_verify\": to take requests from anyone "
+                           "say \"sluice_verify none\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->handler && conf->handler != clcf->handler) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has \"sluice_enqueue\" or another "
+                           "content of sluice beside that of another module",
+                           &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->enqueue && ngx_http_sluice_returns(cf)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"return\" beside \"sluice_enqueue\" in \"%V\": "
+                           "it would answer and store nothing; use "
+                           "\"sluice_respond\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if ((conf->enqueue || conf->pointers) && !clcf->noname
+        && (clcf->client_max_body_size == 0
+            || clcf->client_max_body_size > NGX_HTTP_SLUICE_DATA_MAX))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"client_max_body_size\" in location \"%V\" allows "
+                           "more than the %dm that fit into a job: a larger "
+                           "body is received and refused", &clcf->name,
+                           NGX_HTTP_SLUICE_DATA_MAX / (1024 * 1024));
+    }
+
+    if (conf->verify == NULL
+        || conf->verify->scheme == NGX_HTTP_SLUICE_SCHEME_NONE)
+    {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_sluice_returns(cf)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"return\" beside \"sluice_verify\" in "
+                           "\"%V\": it would answer before the "
+                           "verification; use \"sluice_respond\", or "
+                           "\"sluice_verify none\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->verify->scheme == NGX_HTTP_SLUICE_SCHEME_META
+        && conf->enqueue
+        && clcf->client_max_body_size
+        && clcf->client_max_body_size < NGX_HTTP_SLUICE_META_BODY)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"client_max_body_size\" in location \"%V\" is "
+                           "below the 3m that the scheme \"meta\" may send",
+                           &clcf->name);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * Does the location answer from the rewrite phase?  The codes of the rewrite
+ * module are the first member of its configuration.  They have sizes of their
+ * own, so the function's address is looked for at every word.  A "return" of
+ * an error refuses, which is no way around a verification.
+ */
+
+static ngx_uint_t
+ngx_http_sluice_returns(ngx_conf_t *cf)
+{
+    void                           *rewrite;
+    ngx_uint_t                      i;
+    uintptr_t                      *word;
+    ngx_array_t                    *codes;
+    ngx_http_script_return_code_t  *code;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        if (ngx_strcmp(cf->cycle->modules[i]->name, "ngx_http_rewrite_module")
+            == 0)
+        {
+            break;
+        }
+    }
+
+    if (cf->cycle->modules[i] == NULL) {
+        return 0;
+    }
+
+    rewrite = ((ngx_http_conf_ctx_t *) cf->ctx)
+                  ->loc_conf[cf->cycle->modules[i]->ctx_index];
+
+    if (rewrite == NULL) {
+        return 0;
+    }
+
+    codes = *(ngx_array_t **) rewrite;
+    if (codes == NULL) {
+        return 0;
+    }
+
+    word = codes->elts;
+
+    for (i = 0; i + sizeof(ngx_http_script_return_code_t) <= codes->nelts;
+         i += sizeof(uintptr_t), word++)
+    {
+        if (*word != (uintptr_t) ngx_http_script_return_code) {
+            continue;
+        }
+
+        code = (ngx_http_script_return_code_t *) word;
+
+        if (code->status < NGX_HTTP_BAD_REQUEST) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
