@@ -37,6 +37,13 @@ sluice_job_opts(char *dst, const sluice_job_opts_t *opts)
         len += (size_t) n;
     }
 
+    if (opts->dedupe) {
+        n = snprintf(dst + len, SLUICE_JOB_OPTS_MAX - len,
+                     ",\"de\":{\"id\":\"%.*s\",\"ttl\":%" PRId64 "}",
+                     (int) opts->dedupe_len, opts->dedupe, opts->dedupe_ttl);
+        len += (size_t) n;
+    }
+
     dst[len++] = '}';
 
     return len;

@@ -13,7 +13,7 @@
 
 #define SLUICE_JOB_PRIORITY_MAX  2097151            /* BullMQ's */
 #define SLUICE_JOB_ATTEMPTS_MAX  10000
-#define SLUICE_JOB_OPTS_MAX      192                /* bytes of the text */
+#define SLUICE_JOB_OPTS_MAX      320                /* bytes of the text */
 
 
 typedef enum {
@@ -28,13 +28,17 @@ typedef struct {
     int64_t               pause;       /* of the backoff, ms */
     int64_t               delay;       /* ms, 0 none */
     int64_t               priority;    /* 0 none, 1 first .. the max last */
+    const char           *dedupe;      /* key, of sluice_keys_safe(), or NULL */
+    size_t                dedupe_len;
+    int64_t               dedupe_ttl;  /* ms */
 } sluice_job_opts_t;
 
 
 /*
  * {"attempts":3,"backoff":{"type":"fixed","delay":5000},"priority":10,
- * "delay":60000}: attempts always, as stock clients do, the rest when it is
- * set.  dst has room for SLUICE_JOB_OPTS_MAX.  Returns the length.
+ * "delay":60000,"de":{"id":"evt_1","ttl":86400000}}: attempts always, as stock
+ * clients do, the rest when it is set.  dst has room for SLUICE_JOB_OPTS_MAX.
+ * Returns the length.
  */
 size_t sluice_job_opts(char *dst, const sluice_job_opts_t *opts);
 

@@ -193,12 +193,21 @@ sluice_keys_digest_like(const char *source, size_t len)
 size_t
 sluice_keys_job_id(char *dst, char kind, const char *source, size_t len)
 {
+    dst[0] = kind;
+    dst[1] = '-';
+
+    len = sluice_keys_safe(dst + 2, source, len);
+
+    return len ? 2 + len : 0;
+}
+
+
+size_t
+sluice_keys_safe(char *dst, const char *source, size_t len)
+{
     size_t         i;
     unsigned int   n;
     unsigned char  digest[EVP_MAX_MD_SIZE];
-
-    dst[0] = kind;
-    dst[1] = '-';
 
     /*
      * Who may choose an id could otherwise take that of another's longer
@@ -208,10 +217,10 @@ sluice_keys_job_id(char *dst, char kind, const char *source, size_t len)
     if (sluice_keys_name_ok(source, len)
         && !sluice_keys_digest_like(source, len))
     {
-        memcpy(dst + 2, source, len);
-        dst[2 + len] = '\0';
+        memcpy(dst, source, len);
+        dst[len] = '\0';
 
-        return 2 + len;
+        return len;
     }
 
     if (EVP_Digest(len ? source : "", len, digest, &n, EVP_sha256(), NULL)
@@ -221,13 +230,13 @@ sluice_keys_job_id(char *dst, char kind, const char *source, size_t len)
     }
 
     for (i = 0; i < SLUICE_KEYS_DIGEST; i += 2) {
-        dst[2 + i] = sluice_keys_hex[digest[i / 2] >> 4];
-        dst[3 + i] = sluice_keys_hex[digest[i / 2] & 0xf];
+        dst[i] = sluice_keys_hex[digest[i / 2] >> 4];
+        dst[i + 1] = sluice_keys_hex[digest[i / 2] & 0xf];
     }
 
-    dst[2 + i] = '\0';
+    dst[i] = '\0';
 
-    return 2 + i;
+    return i;
 }
 
 

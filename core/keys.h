@@ -57,9 +57,7 @@ size_t sluice_keys_spool(char *dst, size_t size, const char *base,
 
 /*
  * A job id that cannot collide with a key of the queue or an integer id:
- * kind ('e' event, 'm' message), '-', and the source as it is when it is
- * sluice_keys_name_ok(), else the first 40 hex digits of its SHA-256; so is a
- * source that is 40 hex digits in lower case itself.
+ * kind ('e' event, 'm' message), '-', and sluice_keys_safe() of the source.
  * dst has room for SLUICE_KEYS_ID_MAX bytes.  Returns the length, or 0 when
  * OpenSSL refuses the digest.
  */
@@ -67,7 +65,15 @@ size_t sluice_keys_job_id(char *dst, char kind, const char *source,
     size_t len);
 
 /*
- * The same from nothing: milliseconds (12 hex digits), the process' random
+ * The source as it is when it is sluice_keys_name_ok(), else the first 40 hex
+ * digits of its SHA-256; so is a source that is 40 hex digits in lower case
+ * itself.  dst has room for SLUICE_KEYS_NAME_MAX + 1.  Returns the length, or
+ * 0 when OpenSSL refuses the digest.
+ */
+size_t sluice_keys_safe(char *dst, const char *source, size_t len);
+
+/*
+ * A job id from nothing: milliseconds (12 hex digits), the process' random
  * number (12) and a counter (8), so ids sort by time.
  */
 size_t sluice_keys_new_id(char *dst, char kind, int64_t now_ms,

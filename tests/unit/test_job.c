@@ -19,12 +19,18 @@ static const opts_row_t  opts_rows[] = {
     { "delay and priority",
       { .delay = 60000, .priority = 10 },
       "{\"attempts\":0,\"priority\":10,\"delay\":60000}" },
+    { "deduplication",
+      { .dedupe = "evt_1", .dedupe_len = 5, .dedupe_ttl = 86400000 },
+      "{\"attempts\":0,\"de\":{\"id\":\"evt_1\",\"ttl\":86400000}}" },
     { "the longest there is",
       { INT64_MIN, SLUICE_JOB_BACKOFF_EXPONENTIAL, INT64_MIN, INT64_MIN,
-        INT64_MIN },
+        INT64_MIN, "0123456789012345678901234567890123456789"
+        "012345678901234567890123", 64, INT64_MIN },
       "{\"attempts\":-9223372036854775808,\"backoff\":{\"type\":\"exponential\""
       ",\"delay\":-9223372036854775808},\"priority\":-9223372036854775808,"
-      "\"delay\":-9223372036854775808}" }
+      "\"delay\":-9223372036854775808,\"de\":{\"id\":\"0123456789012345678901234"
+      "567890123456789012345678901234567890123\",\"ttl\":-9223372036854775808}"
+      "}" }
 };
 
 
