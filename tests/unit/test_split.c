@@ -58,7 +58,8 @@ static const split_row_t  split_rows[] = {
     { "members around each list",
       "{\"a\":1,\"entry\":[{\"b\":[1],\"changes\":[{\"c\":{},"
       "\"value\":{\"d\":1,\"messages\":[{},{}],\"e\":2,"
-      "\"contacts\":[],\"f\":3,\"statuses\":[],\"g\":4,\"errors\":[],\"h\":5},\"field\":\"messages\",\"i\":6}],\"j\":7,"
+      "\"contacts\":[],\"f\":3,\"statuses\":[],\"g\":4,\"errors\":[],"
+      "\"h\":5},\"field\":\"messages\",\"i\":6}],\"j\":7,"
       "\"messaging\":[],\"k\":8,\"standby\":[],\"l\":9}],\"m\":10}", 3 },
     { "contacts of two",
       ENTRY(VALUE("\"messages\":[{\"from\":\"1\"},{\"from\":\"2\"},"
