@@ -14,6 +14,7 @@
  *     scheme_greet.c     handshakes
  *     scheme_event.c     the event's id and type
  *     scheme_sign.c      the other side, for tests and sluicectl
+ *     scheme_sign_key.c  its private keys
  */
 
 #ifndef SLUICE_CORE_SCHEME_PARTS_H
@@ -35,6 +36,8 @@
 #define SLUICE_SCHEME_SCRATCH  1024    /* bytes of decoded values */
 #define SLUICE_SCHEME_MACS        4    /* algorithms of an HMAC */
 #define SLUICE_SCHEME_HANDSHAKE   65536    /* a longer body is none */
+#define SLUICE_SIGN_BYTES         1024    /* of a signature; RSA has 512 */
+#define SLUICE_SIGN_NO_KEY        "is no private key in PEM for this scheme"
 #define SLUICE_SCHEME_NO_MEMORY   "no memory"
 
 
@@ -261,6 +264,15 @@ void sluice_check_signed(sluice_reading_t *reading, sluice_key_t *const *keys,
     size_t nkeys, int64_t now, sluice_scheme_result_t *result);
 void sluice_check_twilio(sluice_reading_t *reading, sluice_key_t *const *keys,
     size_t nkeys, sluice_scheme_result_t *result);
+/* What Twilio signs for this URL, without the hash of a body.  1 or 0 */
+int sluice_twilio_sign(sluice_reading_t *reading, const sluice_text_t *url,
+    sluice_key_t *key, uint8_t *mac, size_t *len);
+/* As a JWT's algorithm says; ECDSA is DER.  NULL, or what is wrong */
+const char *sluice_sign_private(const char *pem, size_t pem_len,
+    int algorithm, const char *text, size_t len, uint8_t *signature,
+    size_t *signature_len);
+/* DER to r and s side by side, each of half the length. */
+int sluice_sign_raw(int half, uint8_t *signature, size_t *len);
 void sluice_check_token(sluice_reading_t *reading, sluice_key_t *const *keys,
     size_t nkeys, sluice_scheme_result_t *result);
 void sluice_check_jwt(sluice_reading_t *reading, sluice_key_t *const *keys,

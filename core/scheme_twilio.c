@@ -116,6 +116,29 @@ sluice_check_twilio(sluice_reading_t *reading, sluice_key_t *const *keys,
 }
 
 
+int
+sluice_twilio_sign(sluice_reading_t *reading, const sluice_text_t *url,
+    sluice_key_t *key, uint8_t *mac, size_t *len)
+{
+    int              ok;
+    sluice_text_t    pieces[3];
+    sluice_twilio_t  twilio;
+
+    memset(&twilio, 0, sizeof(twilio));
+    memset(pieces, 0, sizeof(pieces));
+    pieces[0] = *url;
+
+    ok = (!sluice_read_is_form(reading->request)
+          || sluice_twilio_form(&twilio, reading) == SLUICE_READ_FOUND)
+         && sluice_twilio_mac(&twilio, pieces,
+                              key->mac[SLUICE_SIGNATURE_SHA1], mac, len);
+
+    free(twilio.fields);
+
+    return ok;
+}
+
+
 /* The decoded bytes stand behind the fields in one block of bounded size. */
 
 static sluice_read_e

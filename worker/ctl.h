@@ -7,6 +7,9 @@
  *   ctl_job.c     `job`
  *   ctl_dlq.c     `dlq list`, `dlq requeue`
  *   ctl_log.c     `log`
+ *   ctl_scheme.c  what `sign` and `verify` share
+ *   ctl_sign.c    `sign`
+ *   ctl_verify.c  `verify`
  *   ctl_print.c   text and JSON on standard output
  *
  * Nothing is freed at the end of a command, and errors end the program where
@@ -53,6 +56,7 @@ typedef struct {
     const char  *arguments;
     const char  *help;
     int        (*run)(ctl_t *ctl, int argc, char **argv);
+    bool         alone;         /* needs neither settings nor Redis */
 } ctl_command_t;
 
 
@@ -109,6 +113,13 @@ extern const char  ctl_job_help[], ctl_dlq_help[], ctl_log_help[];
 int ctl_job(ctl_t *ctl, int argc, char **argv);
 int ctl_dlq(ctl_t *ctl, int argc, char **argv);
 int ctl_log(ctl_t *ctl, int argc, char **argv);
+
+
+/* ----------------------------------------------- ctl_sign.c, ctl_verify.c */
+
+extern const char  ctl_sign_help[], ctl_verify_help[];
+int ctl_sign(ctl_t *ctl, int argc, char **argv);
+int ctl_verify(ctl_t *ctl, int argc, char **argv);
 
 
 /* ------------------------------------------------------------ ctl_print.c */

@@ -11,12 +11,15 @@
 
 
 static const ctl_command_t  commands[] = {
-    { "queues", "[--limit N]", ctl_queues_help, ctl_queues },
-    { "job", "QUEUE ID", ctl_job_help, ctl_job },
+    { "queues", "[--limit N]", ctl_queues_help, ctl_queues, false },
+    { "job", "QUEUE ID", ctl_job_help, ctl_job, false },
     { "dlq", "list QUEUE [--limit N] [--offset N]\n"
-             "dlq requeue QUEUE ID... | --all", ctl_dlq_help, ctl_dlq },
+             "dlq requeue QUEUE ID... | --all", ctl_dlq_help, ctl_dlq, false },
     { "log", "[ID] [--tenant T] [--limit N] [--store FILE]", ctl_log_help,
-      ctl_log }
+      ctl_log, false },
+    { "sign", "SCHEME NAME=VALUE... [--curl URL]", ctl_sign_help, ctl_sign,
+      true },
+    { "verify", "SCHEME NAME=VALUE...", ctl_verify_help, ctl_verify, true }
 };
 
 #define NCOMMANDS  (sizeof(commands) / sizeof(commands[0]))
@@ -93,7 +96,7 @@ main(int argc, char **argv)
         return CTL_OK;
     }
 
-    if (ctl.conf == NULL && ctl.url == NULL) {
+    if (!command->alone && ctl.conf == NULL && ctl.url == NULL) {
         ctl_fail(CTL_USAGE, "give -c sluiced.conf or -r URL");
     }
 
