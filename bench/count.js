@@ -165,7 +165,10 @@ const countEdge = async (dir, found, watched) => {
             server_name count;
             ${locations.join('')}
         }`, 'worker_processes 1; master_process off;'), port,
-        [...(watched === 'nginx' ? callgrind(profile) : []), 'nginx'], true);
+    {
+        command: [...(watched === 'nginx' ? callgrind(profile) : []), 'nginx'],
+        single: true,
+    });
     const { posts, close } = client(port);
     const pid = watched === 'nginx' ? nginx.pid : redis.pid;
     const per = async (step) => {

@@ -1,191 +1,140 @@
 /*
- * The edge against its peers: the same signed POST to each, in turn.
+ * The edge in groups of variants; those of a group take turns.
  *
- *   return    NGINX answers by `return 200`: what a request costs at least
- *   sluice    verified, limited, enqueued with its envelope, then answered
- *   express   Express 5 + BullMQ 6 (peer_express.js)
+ *   peers      the same signed POST to NGINX's `return 200`, to Sluice and to
+ *              what one would write instead
+ *   refused    what Sluice does not let in
+ *   durable    Redis without AOF, with everysec and with always, by connections
+ *   processes  two worker processes
+ *   latency    at half of the rate that Sluice reached: what it adds
  */
 
 'use strict';
 
+const fs = require('node:fs');
 const path = require('node:path');
-const {
-    cpu, connects, freePort, nginxConf, start, startNginx, startRedis, until,
-} = require('./house');
+const { startRedis, stopAll } = require('./house');
+const { post, rounds } = require('./load');
+const servers = require('./servers');
 const webhook = require('./webhook');
 
-const CONNECTIONS = 64;
+const KINDS = ['no', 'everysec', 'always'];
+const CONNECTIONS = [64, 256, 1024];
+const RESTING = 256;      /* connections at half load */
+const WAIT = '{acme}:webhooks:wait';
 
-const httpBlock = (port, socket) => `
-    sluice_redis unix:${socket};
-    sluice_limit_zone $server_name zone=tenants:1m;
+const median = (values) => [...values].sort((a, b) => a - b)[
+    values.length >> 1];
 
-    server {
-        listen 127.0.0.1:${port} backlog=1024;
-        server_name bench;
+const plain = (nginx, redis, more) => ({ name: 'return',
+    title: 'NGINX `return 200`', pids: nginx.pids, redis,
+    url: nginx.url('/return'), ...more });
 
-        location = /return {
-            return 200;
-        }
+const sluice = (nginx, redis, more) => ({ name: 'sluice', guarded: true,
+    title: 'Sluice: verified, limited, enqueued', pids: nginx.pids, redis,
+    url: nginx.url('/hooks/meta'), wait: WAIT, ...more });
 
-        location = /hooks/meta {
-            sluice_verify meta secret=${webhook.SECRET} verify_token=bench;
-            sluice_limit zone=tenants rate=100000r/s burst=1000000;
-            sluice_enqueue webhooks tenant=acme;
-        }
-    }
-`;
+const peers = async (dir, options) => {
+    const redis = await startRedis(dir, options.aof);
+    const nginx = await servers.sluice(path.join(dir, 'sluice'),
+        { meta: redis });
+    const lua = await servers.lua(path.join(dir, 'lua'), redis);
+    const fastify = await servers.node(dir, 'fastify', redis);
+    const express = await servers.node(dir, 'express', redis);
 
-/* one request, before anything is measured: exactly 200, or say what came */
-const probe = async (url) => {
-    const response = await fetch(url, {
-        method: 'POST',
-        headers: {
-            'Content-Type': 'application/json',
-            'X-Hub-Signature-256': webhook.signature,
-        },
-        body: webhook.body,
-    });
-
-    if (response.status !== 200) {
-        throw new Error(`${url} answered ${response.status}: `
-                        + await response.text());
-    }
-
-    const forged = await fetch(url, {
-        method: 'POST',
-        headers: {
-            'Content-Type': 'application/json',
-            'X-Hub-Signature-256': `sha256=${'0'.repeat(64)}`,
-        },
-        body: webhook.body,
-    });
-
-    return forged.status;
-};
-
-const load = async (dir, url, seconds) => {
-    const wrk = start(dir, 'wrk', 'wrk', [
-        '-t1', `-c${CONNECTIONS}`, `-d${seconds}s`,
-        '-s', path.join(__dirname, 'webhook.lua'), url,
-    ], {
-        WEBHOOK_BODY: webhook.body,
-        WEBHOOK_SIGNATURE: webhook.signature,
-    });
-
-    await wrk.gone;
-
-    const log = require('node:fs').readFileSync(wrk.log, 'utf8');
-    const line = /^BENCH (.*)$/m.exec(log);
-
-    if (line === null) {
-        throw new Error(`wrk gave no figures:\n${log}`);
-    }
-
-    const result = JSON.parse(line[1]);
-
-    for (const kind of ['connect', 'read', 'write', 'status', 'timeout']) {
-        if (result[kind] !== 0) {
-            throw new Error(`${url}: ${result[kind]} errors (${kind}) in `
-                            + `${result.requests} requests`);
-        }
-    }
-
-    return result;
-};
-
-/*
- * One round of one variant.  Redis is emptied before it, and holds a job for
- * each answered request after it; only those that wrk left open may add to it.
- */
-const round = async (variant, redis, dir, seconds, tick) => {
-    await redis.client.flushall('SYNC');
-
-    const pids = { server: variant.pid, redis: redis.pid };
-    const before = {};
-
-    for (const name of Object.keys(pids)) {
-        before[name] = cpu(pids[name]);
-    }
-
-    const result = await load(dir, variant.url, seconds);
-    const figures = {
-        rate: result.requests / (result.us / 1e6),
-        p50: result.p50 / 1000,
-        p99: result.p99 / 1000,
-        wrk: result.ticks * tick / result.requests,
-    };
-
-    for (const name of Object.keys(pids)) {
-        figures[name] = (cpu(pids[name]) - before[name]) / result.requests;
-    }
-
-    if (variant.wait) {
-        const jobs = await redis.client.llen(variant.wait);
-
-        if (jobs < result.requests || jobs > result.requests + CONNECTIONS) {
-            throw new Error(`${variant.name}: ${result.requests} requests were`
-                            + ` answered, ${jobs} jobs are in Redis`);
-        }
-    }
-
-    return figures;
-};
-
-/* -> { variants, rounds: { name: [figures, ...] } } */
-const edge = async (dir, { rounds, seconds, aof, tick, say }) => {
-    const redis = await startRedis(dir, aof);
-    const port = await freePort();
-    const nginx = await startNginx(dir, nginxConf(dir, port,
-        httpBlock(port, redis.socket), 'worker_processes 1;'), port);
-    const expressPort = await freePort();
-    const express = start(dir, 'express', process.execPath,
-        [path.join(__dirname, 'peer_express.js')], {
-            NODE_ENV: 'production',
-            PORT: String(expressPort),
-            REDIS_SOCKET: redis.socket,
-            APP_SECRET: webhook.SECRET,
-        });
-
-    await until('express', () => connects({
-        host: '127.0.0.1', port: expressPort,
-    }), express);
-
-    const variants = [
-        { name: 'return', title: 'NGINX `return 200`', pid: nginx.pid,
-          url: `http://127.0.0.1:${port}/return` },
-        { name: 'sluice', title: 'Sluice: verified, limited, enqueued',
-          pid: nginx.pid, url: `http://127.0.0.1:${port}/hooks/meta`,
-          wait: '{acme}:webhooks:wait' },
-        { name: 'express', title: 'Express 5 + BullMQ 6', pid: express.pid,
-          url: `http://127.0.0.1:${expressPort}/hooks/meta`,
-          wait: 'bull:webhooks:wait' },
+    return [
+        plain(nginx, redis),
+        sluice(nginx, redis),
+        sluice(nginx, redis, { name: 'full', url: nginx.url('/hooks/full'),
+            title: 'Sluice: and two members, a second limit, headers, '
+                + 'an answer with the id' }),
+        { name: 'lua', title: 'NGINX Lua: verified, enqueued', redis, ...lua,
+          wait: WAIT, guarded: true },
+        { name: 'fastify', title: 'Fastify 5 + BullMQ 6', redis, ...fastify,
+          wait: 'bull:webhooks:wait', guarded: true },
+        { name: 'express', title: 'Express 5 + BullMQ 6', redis, ...express,
+          wait: 'bull:webhooks:wait', guarded: true },
     ];
-    const all = {};
-
-    for (const variant of variants) {
-        const forged = await probe(variant.url);
-
-        if (variant.wait && forged !== 401) {
-            throw new Error(`${variant.url}: a forged request got ${forged}`);
-        }
-
-        /* caches, just-in-time compilation, the connection to Redis */
-        await round(variant, redis, dir, Math.min(seconds, 2), tick);
-        all[variant.name] = [];
-    }
-
-    for (let i = 0; i < rounds; i++) {
-        for (const variant of variants) {
-            const figures = await round(variant, redis, dir, seconds, tick);
-
-            all[variant.name].push(figures);
-            say(`edge ${i + 1}/${rounds} ${variant.name}: `
-                + `${Math.round(figures.rate)}/s`);
-        }
-    }
-
-    return { variants, all, connections: CONNECTIONS };
 };
 
-module.exports = { edge };
+const refused = async (dir, options) => {
+    const redis = await startRedis(dir, options.aof);
+    const nginx = await servers.sluice(path.join(dir, 'sluice'),
+        { meta: redis });
+
+    /* the one that the rate allows: the probe's is refused already */
+    await post(nginx.url('/hooks/limited'), webhook.signature);
+
+    return [
+        plain(nginx, redis),
+        { name: 'forged', title: 'Sluice: a bad signature, 401',
+          pids: nginx.pids, redis, url: nginx.url('/hooks/meta'), forged: true,
+          status: 401, quiet: true },
+        { name: 'limited', title: 'Sluice: over the rate, 429',
+          pids: nginx.pids, redis, url: nginx.url('/hooks/limited'),
+          status: 429, quiet: true },
+    ];
+};
+
+const durable = async (dir, options) => {
+    const redis = {};
+
+    for (const kind of KINDS) {
+        const own = path.join(dir, kind);
+
+        fs.mkdirSync(own, { recursive: true });
+        redis[kind] = await startRedis(own, kind);
+    }
+
+    const nginx = await servers.sluice(path.join(dir, 'sluice'), redis);
+
+    return CONNECTIONS.flatMap((connections) => KINDS.map((kind) =>
+        sluice(nginx, redis[kind], {
+            name: `${kind}-${connections}`, connections,
+            title: `AOF ${kind}, ${connections} connections`,
+            url: nginx.url(`/hooks/${kind}`),
+        })));
+};
+
+const processes = async (dir, options) => {
+    const redis = await startRedis(dir, options.aof);
+    const nginx = await servers.sluice(path.join(dir, 'sluice'),
+        { meta: redis }, { processes: 2 });
+
+    return [plain(nginx, redis), sluice(nginx, redis)];
+};
+
+/* `before`: the rounds of the peers, when they ran */
+const latency = async (dir, options, before) => {
+    const redis = await startRedis(dir, options.aof);
+    const nginx = await servers.sluice(path.join(dir, 'sluice'),
+        { meta: redis });
+    const reached = before.peers
+        ? median(before.peers.all.sluice.map(({ rate }) => rate)) : 40000;
+    const delay = Math.max(1, Math.round(RESTING * 1000 / (reached / 2)));
+    const half = { connections: RESTING, delay };
+
+    return [plain(nginx, redis, half), sluice(nginx, redis, half)];
+};
+
+const GROUPS = { peers, refused, durable, processes, latency };
+
+/* -> { group: { variants, all } } of those named */
+const edge = async (dir, names, options) => {
+    const results = {};
+
+    for (const name of names) {
+        const own = path.join(dir, name);
+
+        fs.mkdirSync(own, { recursive: true });
+
+        const variants = await GROUPS[name](own, options, results);
+
+        results[name] = { variants, all: await rounds(variants, own, options) };
+        await stopAll();
+    }
+
+    return results;
+};
+
+module.exports = { edge, GROUPS: Object.keys(GROUPS) };

@@ -138,9 +138,13 @@ const startRedis = async (dir, aof = 'no', command = ['redis-server'],
     return { child, pid: child.pid, socket, client };
 };
 
-/* -> { child, pid of the worker process, port } */
-const startNginx = async (dir, conf, port, command = ['nginx'],
-    single = false) => {
+/*
+ * -> { child, pid, pids of the worker processes, port }; single: the one process
+ * is also the master
+ */
+const startNginx = async (dir, conf, port,
+    { command = ['nginx'], single = false, processes = 1 } = {}) =>
+{
     const file = path.join(dir, 'nginx.conf');
 
     fs.mkdirSync(path.join(dir, 'tmp'), { recursive: true });
@@ -154,29 +158,29 @@ const startNginx = async (dir, conf, port, command = ['nginx'],
     await until('nginx', () => connects({ host: '127.0.0.1', port }), child);
 
     if (single) {
-        return { child, pid: child.pid, port };
+        return { child, pid: child.pid, pids: [child.pid], port };
     }
 
-    /* the sockets listen before the worker process is there */
+    /* the sockets listen before the worker processes are there */
     const list = `/proc/${child.pid}/task/${child.pid}/children`;
-    const workers = await until('worker process of nginx',
-        () => fs.readFileSync(list, 'latin1').match(/\d+/g), child);
+    const pids = await until('worker processes of nginx', () => {
+        const found = fs.readFileSync(list, 'latin1').match(/\d+/g) || [];
 
-    if (workers.length !== 1) {
-        throw new Error(`nginx has ${workers.length} worker processes, not 1`);
-    }
+        return found.length >= processes && found.map(Number);
+    }, child);
 
-    return { child, pid: Number(workers[0]), port };
+    return { child, pid: pids[0], pids, port };
 };
 
 /* the rest of a configuration of NGINX, around `http` */
-const nginxConf = (dir, port, http, main = '') => `
+const nginxConf = (dir, port, http, main = '', module = true) => `
 ${process.getuid() === 0 ? 'user root;' : ''}
 ${main}
 daemon off;
 pid ${dir}/nginx.pid;
-load_module ${ROOT}/build/ngx_http_sluice_module.so;
-events { worker_connections 1024; }
+worker_rlimit_nofile 8192;
+${module ? `load_module ${ROOT}/build/ngx_http_sluice_module.so;` : ''}
+events { worker_connections 4096; }
 http {
     access_log off;
     keepalive_requests 1000000000;

@@ -49,40 +49,6 @@ const verdict = (what, { medians, rounds }, sign, target) => {
 const RATIOS = ['ratio', 'of medians', 'median of rounds', 'to reach',
                 'reached'];
 
-const edgeReport = ({ variants, all }) => {
-    const rows = variants.map(({ name, title }) => {
-        const rounds = all[name];
-        const sum = rounds.map((f) => f.server + f.redis + f.wrk);
-
-        return [
-            title,
-            spread(column(rounds, 'rate'), rate),
-            ms(median(column(rounds, 'p50'))),
-            ms(median(column(rounds, 'p99'))),
-            spread(column(rounds, 'server'), us),
-            us(median(column(rounds, 'redis'))),
-            us(median(column(rounds, 'wrk'))),
-            us(median(sum)),
-        ];
-    });
-    const server = (f) => f.server;
-    const both = (f) => f.server + f.redis;
-
-    return [
-        table(['edge', 'requests/s', 'p50 ms', 'p99 ms', 'server CPU µs',
-               'Redis µs', 'wrk µs', 'sum'], rows),
-        '',
-        table(RATIOS, [
-            verdict('requests/s, Sluice to Express + BullMQ',
-                ratio(all.sluice, all.express, (f) => f.rate), '>=', 6),
-            verdict('NGINX CPU a request, Sluice to `return 200`',
-                ratio(all.sluice, all.return, server), '<=', 1.8),
-            verdict('server + Redis CPU, Sluice to Express + BullMQ',
-                ratio(all.sluice, all.express, both), '<=', 0.25),
-        ]),
-    ].join('\n');
-};
-
 const TITLES = { bullmq: 'BullMQ Worker', sluiced: 'sluiced' };
 
 const workerReport = ({ variants, all }) => {
@@ -125,4 +91,7 @@ const workerReport = ({ variants, all }) => {
     ].join('\n');
 };
 
-module.exports = { edgeReport, workerReport, median };
+module.exports = {
+    workerReport, median, column, rate, ms, us, spread, table, ratio, verdict,
+    RATIOS,
+};

@@ -6,6 +6,7 @@
  *   BENCH_JOBS      backlog of a round of the worker (50000)
  *   BENCH_AOF       no, everysec, always (no)
  *   BENCH_ONLY      edge or worker (both)
+ *   BENCH_GROUPS    of the edge: peers,refused,... (all, see edge.js)
  *   BENCH_REPORT    where the report goes (build/bench/report.md)
  */
 
@@ -15,10 +16,11 @@ const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { ROOT, freshDir, npm, run, stopAll, version } = require('./house');
-const { edge } = require('./edge');
+const { ROOT, freshDir, npm, run, version } = require('./house');
+const { edge, GROUPS } = require('./edge');
 const { worker } = require('./worker');
-const { edgeReport, workerReport } = require('./report');
+const { edgeReport } = require('./edge_report');
+const { workerReport } = require('./report');
 
 const number = (name, otherwise) => {
     const text = process.env[name] || String(otherwise);
@@ -52,7 +54,7 @@ const commit = () => {
 
 const head = (options) => {
     const cpus = os.cpus();
-    const packages = ['express', 'bullmq6', 'ioredis']
+    const packages = ['express', 'fastify', 'bullmq6', 'ioredis']
         .map((name) => `${name} ${npm(`${name}/package.json`).version}`);
 
     return [
@@ -74,6 +76,7 @@ const head = (options) => {
 
 const main = async () => {
     const only = oneOf('BENCH_ONLY', ['both', 'edge', 'worker']);
+    const groups = (process.env.BENCH_GROUPS || GROUPS.join()).split(',');
     const options = {
         rounds: number('BENCH_ROUNDS', 5),
         seconds: number('BENCH_SECONDS', 4),
@@ -82,19 +85,19 @@ const main = async () => {
         tick: 1e6 / Number(execFileSync('getconf', ['CLK_TCK'])),
         say: (line) => process.stderr.write(`${line}\n`),
     };
+    for (const name of groups) {
+        if (!GROUPS.includes(name)) {
+            throw new Error(`BENCH_GROUPS are some of ${GROUPS}: "${name}"`);
+        }
+    }
+
     const file = path.resolve(ROOT,
         process.env.BENCH_REPORT || 'build/bench/report.md');
     const parts = [head(options)];
 
     if (only !== 'worker') {
-        const result = await edge(freshDir('bench/edge'), options);
-
-        parts.push(`wrk: 1 thread, ${result.connections} connections, `
-                   + `${options.seconds} s a round; 560-byte webhook of Meta; `
-                   + 'one NGINX worker process, one Node process; no access '
-                   + 'log. A 200 means that Redis has the job (counted after '
-                   + 'each round).', edgeReport(result));
-        await stopAll();
+        parts.push(...edgeReport(await edge(freshDir('bench/edge'), groups,
+            options), options));
     }
 
     if (only !== 'edge') {

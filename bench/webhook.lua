@@ -1,10 +1,19 @@
 -- wrk: the signed webhook again and again; done() prints one line of JSON.
--- WEBHOOK_BODY and WEBHOOK_SIGNATURE come from the harness.
+-- WEBHOOK_BODY, WEBHOOK_SIGNATURE and WEBHOOK_DELAY come from the harness.
 
 wrk.method = "POST"
 wrk.body = os.getenv("WEBHOOK_BODY")
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["X-Hub-Signature-256"] = os.getenv("WEBHOOK_SIGNATURE")
+
+local rest = tonumber(os.getenv("WEBHOOK_DELAY") or "")
+
+if rest then
+    -- ms before each request; not the same for all, so that they spread
+    function delay()
+        return math.random(0, 2 * rest)
+    end
+end
 
 -- user and system ticks of wrk itself: fields 14 and 15 of its stat
 local function ticks()

@@ -1,0 +1,96 @@
+/*
+ * The groups of bench/edge.js -> Markdown, beside what design.md wants.
+ */
+
+'use strict';
+
+const {
+    median, column, rate, ms, us, spread, table, ratio, verdict, RATIOS,
+} = require('./report');
+
+const figures = ({ variants, all }) => table(
+    ['edge', 'requests/s', 'p50 ms', 'p99 ms', 'server CPU µs',
+     'Redis CPU µs', 'wrk CPU µs'],
+    variants.map(({ name, title }) => {
+        const rounds = all[name];
+
+        return [
+            title,
+            spread(column(rounds, 'rate'), rate),
+            ms(median(column(rounds, 'p50'))),
+            ms(median(column(rounds, 'p99'))),
+            spread(column(rounds, 'server'), us),
+            us(median(column(rounds, 'redis'))),
+            us(median(column(rounds, 'wrk'))),
+        ];
+    }));
+
+const speed = (f) => f.rate;
+const server = (f) => f.server;
+const both = (f) => f.server + f.redis;
+
+const peers = ({ all }) => [
+    verdict('requests/s, Sluice to Express + BullMQ',
+        ratio(all.sluice, all.express, speed), '>=', 8),
+    verdict('requests/s, Sluice to Fastify + BullMQ',
+        ratio(all.sluice, all.fastify, speed), '>=', 3),
+    verdict('requests/s, Sluice to NGINX Lua',
+        ratio(all.sluice, all.lua, speed), '>=', 1.6),
+    verdict('server + Redis CPU, Sluice to Fastify + BullMQ',
+        ratio(all.sluice, all.fastify, both), '<=', 0.25),
+    verdict('server + Redis CPU, Sluice to NGINX Lua',
+        ratio(all.sluice, all.lua, both), '<=', 0.5),
+    verdict('NGINX CPU, Sluice to `return 200`',
+        ratio(all.sluice, all.return, server), '<=', 1.6),
+    verdict('NGINX CPU, all that a location may have to `return 200`',
+        ratio(all.full, all.return, server), '<=', 1.6),
+];
+
+const refused = ({ all }) => [
+    verdict('requests/s, a bad signature to `return 200`',
+        ratio(all.forged, all.return, speed), '>=', 0.85),
+    verdict('requests/s, over the rate to `return 200`',
+        ratio(all.limited, all.return, speed), '>=', 0.85),
+];
+
+const durable = ({ all }) => [64, 256, 1024].map((n) =>
+    verdict(`requests/s, AOF always to none, ${n} connections`,
+        ratio(all[`always-${n}`], all[`no-${n}`], speed), '>=', 0.75));
+
+/* what is added, in ms: a difference, of medians and of the rounds */
+const added = ({ all }, percentile, most) => {
+    const value = (f) => f[percentile];
+    const of = (name) => all[name].map(value);
+    const medians = median(of('sluice')) - median(of('return'));
+    const rounds = median(of('sluice').map((x, i) => x - of('return')[i]));
+
+    return [`${percentile} over \`return 200\``, `${ms(medians)} ms`,
+            `${ms(rounds)} ms`, most ? `<= ${ms(most)} ms` : '',
+            most ? (medians <= most ? 'yes' : 'no') : ''];
+};
+
+const latency = (group) => [added(group, 'p50'), added(group, 'p99', 2)];
+
+const HEADS = {
+    peers: 'The same webhook to each',
+    refused: 'Refused: nothing of it reaches Redis',
+    durable: 'Redis with AOF',
+    processes: 'Two worker processes',
+    latency: 'At half of that rate: 256 connections that rest between requests',
+};
+
+const RATIOS_OF = { peers, refused, durable, latency };
+
+/* -> paragraphs */
+const edgeReport = (results, { seconds }) => [
+    `wrk: 1 thread, 64 connections unless said, ${seconds} s a round; `
+    + '560-byte webhook of Meta; one NGINX worker process, one Node process; '
+    + 'no access log. A 200 means that Redis has the job (counted after each '
+    + 'round).',
+    ...Object.entries(results).flatMap(([name, group]) => [
+        `### ${HEADS[name]}`, figures(group),
+        ...(RATIOS_OF[name] ? [table(RATIOS, RATIOS_OF[name](group))] : []),
+    ]),
+];
+
+module.exports = { edgeReport };
