@@ -19,6 +19,9 @@
 #define SLUICE_KEYS_NAME_MAX  64                 /* tenant, queue */
 #define SLUICE_KEYS_MAX       256                /* any key built here */
 #define SLUICE_KEYS_REGISTRY  "sluice:queues"    /* set of "<prefix>:<queue>" */
+/* the tenant table, core/tenant.h; both are in one slot of a cluster */
+#define SLUICE_KEYS_TENANTS   "sluice:tenants"   /* hash of entries by id */
+#define SLUICE_KEYS_TENANTS_VERSION  "{sluice:tenants}:version"
 #define SLUICE_KEYS_ID_MAX    67                 /* "e-" and 64, or a digest */
 
 

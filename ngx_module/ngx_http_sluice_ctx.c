@@ -33,6 +33,8 @@ ngx_http_sluice_ctx_find(ngx_http_request_t *r)
                 ctx->verified = NULL;
             }
 
+            ctx->tenant_of = NULL;
+
             ngx_http_set_ctx(r, ctx, ngx_http_sluice_module);
             return ctx;
         }

@@ -2,7 +2,7 @@
  * One job from one request: whose queue, which id, what is stored.
  */
 
-#include "ngx_http_sluice_module.h"
+#include "ngx_http_sluice_tenant.h"
 
 
 static ngx_int_t ngx_http_sluice_enqueue_prefix(ngx_http_request_t *r,
@@ -76,7 +76,7 @@ ngx_http_sluice_enqueue_names(ngx_http_request_t *r,
     }
 
     len = ngx_http_sluice_enqueue_base(base,
-                                       enqueue->tenant ? &item->tenant : NULL,
+                                       item->tenant.len ? &item->tenant : NULL,
                                        enqueue->prefix ? &prefix : NULL,
                                        &item->queue);
     if (len == 0) {
@@ -107,6 +107,17 @@ ngx_http_sluice_enqueue_prefix(ngx_http_request_t *r,
 {
     char    *name;
     size_t   n;
+
+    if (enqueue->whose) {
+
+        if (item->ctx->tenant == NULL) {
+            return NGX_DECLINED;
+        }
+
+        item->tenant = item->ctx->tenant->id;
+
+        return NGX_OK;
+    }
 
     if (enqueue->tenant) {
 

@@ -197,20 +197,7 @@ ngx_http_sluice_enqueue_merge(ngx_conf_t *cf,
     ngx_http_sluice_enqueue_t *enqueue, const ngx_http_sluice_verify_t *verify,
     ngx_http_sluice_main_conf_t *mcf)
 {
-    ngx_uint_t                  i;
-    ngx_http_sluice_server_t  **server;
-
-    server = mcf->servers.elts;
-
-    for (i = 0; i < mcf->servers.nelts; i++) {
-        if (server[i]->name.len == enqueue->server_name.len
-            && ngx_strncmp(server[i]->name.data, enqueue->server_name.data,
-                           server[i]->name.len)
-               == 0)
-        {
-            enqueue->server = server[i];
-        }
-    }
+    enqueue->server = ngx_http_sluice_redis_find(mcf, &enqueue->server_name);
 
     if (enqueue->server == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -9,7 +9,7 @@
  * The steps do not call each other.
  */
 
-#include "ngx_http_sluice_module.h"
+#include "ngx_http_sluice_tenant.h"
 
 
 static ngx_int_t ngx_http_sluice_read(ngx_http_request_t *r,
@@ -101,23 +101,32 @@ ngx_http_sluice_access_handler(ngx_http_request_t *r)
         return ngx_http_sluice_end(r, rc);
     }
 
-    if (ctx->verified != verify) {
+    if (ngx_http_sluice_verify_body(verify)
+        || ngx_http_sluice_tenant_body(conf))
+    {
+        rc = ngx_http_sluice_read(r, ctx);
 
-        if (ngx_http_sluice_verify_body(verify)) {
-            rc = ngx_http_sluice_read(r, ctx);
-
-            if (rc != NGX_OK) {
-                return rc;
-            }
+        if (rc != NGX_OK) {
+            return rc;
         }
+    }
 
+    rc = ngx_http_sluice_tenant_step(r, ctx, conf);
+
+    if (rc != NGX_DECLINED) {
+        return ngx_http_sluice_end(r, rc);
+    }
+
+    if (ctx->verified != verify) {
         if (ngx_http_sluice_verify_check(r, ctx, verify) != NGX_OK) {
             ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
 
-    if (ctx->verdict == NGX_HTTP_SLUICE_VALID) {
+    if (ctx->verdict == NGX_HTTP_SLUICE_VALID
+        && (ctx->tenant || conf->tenant == NULL))
+    {
         return NGX_OK;
     }
 
@@ -136,7 +145,8 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
     conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
 
     if (!ngx_http_sluice_verifies(conf) && !conf->late
-        && conf->pointers == NULL && conf->enqueue == NULL)
+        && conf->pointers == NULL && conf->enqueue == NULL
+        && conf->tenant == NULL)
     {
         return NGX_DECLINED;
     }
@@ -182,19 +192,27 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
         }
     }
 
-    if (conf->enqueue) {
-        rc = ngx_http_sluice_enqueue_names(r, &ctx->item, conf->enqueue);
+    rc = ngx_http_sluice_tenant_step(r, ctx, conf);
 
-        if (rc == NGX_DECLINED) {
-            return ngx_http_sluice_end(r,
+    if (rc != NGX_DECLINED) {
+        return ngx_http_sluice_end(r, rc);
+    }
+
+    rc = ngx_http_sluice_tenant_quarantine(ctx, conf);
+
+    if (rc == NGX_AGAIN && conf->enqueue) {
+        rc = ngx_http_sluice_enqueue_names(r, &ctx->item, conf->enqueue);
+    }
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_sluice_end(r,
                         ngx_http_sluice_refuse(r, ctx, conf,
                                                NGX_HTTP_SLUICE_WHY_TENANT));
-        }
+    }
 
-        if (rc != NGX_OK) {
-            ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    if (rc == NGX_ERROR) {
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (conf->late) {

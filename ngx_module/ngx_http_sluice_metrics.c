@@ -4,6 +4,7 @@
 
 #include "ngx_http_sluice_link.h"
 #include "ngx_http_sluice_metrics.h"
+#include "ngx_http_sluice_table.h"
 
 
 static uint64_t ngx_http_sluice_metric_ledger(
@@ -248,6 +249,9 @@ const ngx_http_sluice_section_t  ngx_http_sluice_sections[] = {
 
     { "zones", ngx_http_sluice_metric_zone,
       { { "name", "zone" }, { NULL, NULL } }, ngx_http_sluice_zone_metrics },
+
+    { "tenants", ngx_http_sluice_table_ident,
+      { { "name", "zone" }, { NULL, NULL } }, ngx_http_sluice_table_metrics },
 
     { NULL, NULL, ngx_http_sluice_no_idents, NULL }
 };

@@ -2,7 +2,7 @@
  * The directives, and the life of the configuration and of a process.
  */
 
-#include "ngx_http_sluice_module.h"
+#include "ngx_http_sluice_table.h"
 
 
 static void *ngx_http_sluice_create_main_conf(ngx_conf_t *cf);
@@ -52,6 +52,20 @@ static ngx_command_t  ngx_http_sluice_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_sluice_loc_conf_t, verify_status),
       &ngx_http_sluice_status_bounds },
+
+    { ngx_string("sluice_tenants"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_sluice_tenants,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sluice_tenant"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      ngx_http_sluice_tenant,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("sluice_limit_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
@@ -265,6 +279,11 @@ ngx_http_sluice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
+    rv = ngx_http_sluice_tenant_merge(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
     if (conf->enqueue) {
         rv = ngx_http_sluice_enqueue_merge(cf, conf->enqueue, conf->verify,
                                            mcf);
@@ -373,7 +392,8 @@ ngx_http_sluice_init(ngx_conf_t *cf)
     ngx_http_sluice_redis_resolvers(cf, mcf);
 
     if (ngx_http_sluice_verify_variables(cf, mcf) != NGX_OK
-        || ngx_http_sluice_status_zone(cf, mcf) != NGX_OK)
+        || ngx_http_sluice_status_zone(cf, mcf) != NGX_OK
+        || ngx_http_sluice_tenants_init(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -442,6 +462,7 @@ ngx_http_sluice_init_process(ngx_cycle_t *cycle)
 
     if (mcf) {
         (void) ngx_http_sluice_status_process(mcf);
+        ngx_http_sluice_table_start(mcf);
     }
 
     return NGX_OK;
@@ -457,6 +478,7 @@ ngx_http_sluice_exit_process(ngx_cycle_t *cycle)
 
     if (mcf && mcf->process->pid == ngx_pid) {
         ngx_http_sluice_redis_exit(mcf);
+        ngx_http_sluice_table_exit(mcf);
         ngx_http_sluice_status_leave(mcf);
     }
 }

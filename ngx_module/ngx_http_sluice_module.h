@@ -153,6 +153,8 @@ typedef struct {
     ngx_uint_t                      major;      /* of BullMQ: 5 or 6 */
     u_char                          kind;       /* of the job id: e or m */
     unsigned                        raw:1;
+    unsigned                        whose:1;    /* the prefix is that of
+                                                   "sluice_tenant" */
 } ngx_http_sluice_enqueue_t;
 
 
@@ -296,6 +298,8 @@ struct ngx_http_sluice_ctx_s {
     ngx_http_sluice_counter_e       outcome;    /* RECEIVED: none yet */
 
     unsigned                        events:1;   /* the group of the ledger */
+    unsigned                        tenant_known:1; /* for good: the steps
+                                                   do not ask again */
     unsigned                        counted:1;
     unsigned                        settled:1;  /* the outcome is counted */
     unsigned                        limited:1;  /* a limit refused */
@@ -515,6 +519,9 @@ char *ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_sluice_redis_resolvers(ngx_conf_t *cf,
     ngx_http_sluice_main_conf_t *mcf);
 void ngx_http_sluice_redis_exit(ngx_http_sluice_main_conf_t *mcf);
+/* At the end of http{}: the server of a name, or NULL */
+ngx_http_sluice_server_t *ngx_http_sluice_redis_find(
+    ngx_http_sluice_main_conf_t *mcf, const ngx_str_t *name);
 
 
 /* _respond.c */

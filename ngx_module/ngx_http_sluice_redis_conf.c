@@ -304,6 +304,27 @@ ngx_http_sluice_redis_address(ngx_conf_t *cf, ngx_http_sluice_server_t *server)
 }
 
 
+ngx_http_sluice_server_t *
+ngx_http_sluice_redis_find(ngx_http_sluice_main_conf_t *mcf,
+    const ngx_str_t *name)
+{
+    ngx_uint_t                  i;
+    ngx_http_sluice_server_t  **server;
+
+    server = mcf->servers.elts;
+
+    for (i = 0; i < mcf->servers.nelts; i++) {
+        if (server[i]->name.len == name->len
+            && ngx_strncmp(server[i]->name.data, name->data, name->len) == 0)
+        {
+            return server[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 void
 ngx_http_sluice_redis_resolvers(ngx_conf_t *cf,
     ngx_http_sluice_main_conf_t *mcf)

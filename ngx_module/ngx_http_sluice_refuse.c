@@ -13,7 +13,7 @@ static const char  *ngx_http_sluice_whys[] = {
     "signature or key does not match",
     "the secret is empty",
     "not verified",
-    "the tenant or the queue is not a name",
+    "the tenant is unknown, or it or the queue is not a name",
     "malformed body",
     "method not allowed"
 };
@@ -31,6 +31,12 @@ ngx_http_sluice_refuse(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     static const ngx_str_t  refused = ngx_string(
                                 "the request could not be authenticated");
     static const ngx_str_t  unknown = ngx_string("there is no such queue");
+
+    /* whatever its signature was */
+
+    if (conf->tenant && ctx->tenant == NULL) {
+        why = NGX_HTTP_SLUICE_WHY_TENANT;
+    }
 
     /* anyone can ask for a tenant that has no secret: a line a minute */
 

@@ -50,6 +50,9 @@ struct ngx_http_sluice_tenant_s {
 
 char *ngx_http_sluice_tenants(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_sluice_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* What a location inherits, and what it tells its "sluice_enqueue" */
+char *ngx_http_sluice_tenant_merge(ngx_conf_t *cf,
+    const ngx_http_sluice_loc_conf_t *prev, ngx_http_sluice_loc_conf_t *conf);
 
 /*
  * Whose request this is, by the location's "sluice_tenant": looked up once for
@@ -59,6 +62,24 @@ char *ngx_http_sluice_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 ngx_int_t ngx_http_sluice_tenant_find(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
+
+/* Is the value in the body?  Then that has to be there for the step. */
+ngx_uint_t ngx_http_sluice_tenant_body(const ngx_http_sluice_loc_conf_t *conf);
+
+/*
+ * The step: ctx->tenant is not asked for again.  NGX_DECLINED, also for a
+ * tenant that is unknown; else what ngx_http_finalize_request() takes.
+ */
+ngx_int_t ngx_http_sluice_tenant_step(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
+
+/*
+ * Of an unknown tenant, after the verification.  NGX_OK: the item goes to the
+ * location's quarantine; NGX_DECLINED: it is refused; NGX_AGAIN: the tenant is
+ * known, or the location has none.
+ */
+ngx_int_t ngx_http_sluice_tenant_quarantine(ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf);
 
 /*
  * The tenant's secrets of a scheme ("verify_token": what its handshake must
@@ -75,6 +96,10 @@ ngx_uint_t ngx_http_sluice_tenant_secrets(const ngx_http_sluice_ctx_t *ctx,
  */
 ngx_uint_t ngx_http_sluice_tenant_api_key(const ngx_http_sluice_ctx_t *ctx,
     const ngx_str_t *key);
+
+/* $sluice_tenant...: `data` is the offset of the ngx_str_t in the tenant. */
+ngx_int_t ngx_http_sluice_tenant_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 
 /*
  * For an item of its own ("sluice_split"): the tenant of a value, in the

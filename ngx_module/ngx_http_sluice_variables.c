@@ -3,7 +3,7 @@
  * step has run a variable is not found, which a log shows as "-".
  */
 
-#include "ngx_http_sluice_module.h"
+#include "ngx_http_sluice_tenant.h"
 
 
 static ngx_int_t ngx_http_sluice_variable_string(ngx_http_request_t *r,
@@ -26,8 +26,24 @@ static ngx_int_t ngx_http_sluice_variable_time(ngx_http_request_t *r,
 
 static ngx_http_variable_t  ngx_http_sluice_variables[] = {
 
-    ngx_http_sluice_variable("sluice_tenant", ngx_http_sluice_variable_string,
-                             offsetof(ngx_http_sluice_ctx_t, item.tenant)),
+    ngx_http_sluice_variable("sluice_tenant", ngx_http_sluice_tenant_variable,
+                             offsetof(ngx_http_sluice_tenant_t, id)),
+
+    ngx_http_sluice_variable("sluice_tenant_rate",
+                             ngx_http_sluice_tenant_variable,
+                             offsetof(ngx_http_sluice_tenant_t, rate)),
+
+    ngx_http_sluice_variable("sluice_tenant_burst",
+                             ngx_http_sluice_tenant_variable,
+                             offsetof(ngx_http_sluice_tenant_t, burst)),
+
+    ngx_http_sluice_variable("sluice_tenant_class",
+                             ngx_http_sluice_tenant_variable,
+                             offsetof(ngx_http_sluice_tenant_t, class)),
+
+    ngx_http_sluice_variable("sluice_tenant_queue",
+                             ngx_http_sluice_tenant_variable,
+                             offsetof(ngx_http_sluice_tenant_t, queue)),
 
     ngx_http_sluice_variable("sluice_queue", ngx_http_sluice_variable_string,
                              offsetof(ngx_http_sluice_ctx_t, item.queue)),
