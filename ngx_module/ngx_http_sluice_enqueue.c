@@ -287,6 +287,39 @@ ngx_http_sluice_enqueue_type(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_sluice_enqueue_priority(ngx_http_request_t *r,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue)
+{
+    int64_t    number;
+    ngx_str_t  value;
+
+    item->priority = enqueue->options.priority;
+
+    if (enqueue->priority == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, enqueue->priority, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    number = value.len ? sluice_job_priority((char *) value.data, value.len)
+                       : 0;
+
+    if (number < 0) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "sluice_enqueue: the value of \"%V\" is not a "
+                      "priority, none is set", &enqueue->priority->value);
+        number = 0;
+    }
+
+    item->priority = number;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_sluice_enqueue_opts(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue)
@@ -303,24 +336,8 @@ ngx_http_sluice_enqueue_opts(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (enqueue->priority) {
-
-        if (ngx_http_complex_value(r, enqueue->priority, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        number = value.len ? sluice_job_priority((char *) value.data,
-                                                 value.len)
-                           : 0;
-
-        if (number < 0) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "sluice_enqueue: the value of \"%V\" is not a "
-                          "priority, none is set", &enqueue->priority->value);
-            number = 0;
-        }
-
-        item->priority = number;
+    if (ngx_http_sluice_enqueue_priority(r, item, enqueue) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (enqueue->delay) {

@@ -3,7 +3,7 @@
  *
  *     preaccess    early limits
  *     access       handshake, method, body, signature       (last of all)
- *     precontent   proof of the verdict, body, JSON, tenant, limits
+ *     precontent   proof of the verdict, body, JSON, tenant, queue, limits
  *     content      the job, Redis, the answer
  *
  * The steps do not call each other.
@@ -213,6 +213,14 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
     if (rc == NGX_ERROR) {
         ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (conf->enqueue && conf->depth) {
+        rc = ngx_http_sluice_depth_step(r, ctx, conf);
+
+        if (rc != NGX_DECLINED) {
+            return ngx_http_sluice_end(r, rc);
+        }
     }
 
     if (conf->late) {

@@ -14,7 +14,8 @@
 #define NGX_HTTP_SLUICE_KNOWN       1024     /* queues known as registered */
 
 
-typedef struct ngx_http_sluice_batch_s  ngx_http_sluice_batch_t;
+typedef struct ngx_http_sluice_batch_s   ngx_http_sluice_batch_t;
+typedef struct ngx_http_sluice_depths_s  ngx_http_sluice_depths_t;
 
 
 /* sluice_redis */
@@ -97,6 +98,12 @@ void ngx_http_sluice_wait_add(ngx_http_sluice_batch_t *batch);
 void ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link);
 
 
+/* _depth.c */
+
+/* Frees what it keeps, when no answer can come any more. */
+void ngx_http_sluice_depth_release(ngx_http_sluice_link_t *link);
+
+
 /* _redis.c, _connect.c, _tls.c */
 
 typedef enum {
@@ -141,6 +148,7 @@ struct ngx_http_sluice_link_s {
     ngx_uint_t                      nspare;
     ngx_queue_t                     buckets[NGX_HTTP_SLUICE_BUCKETS];
     u_char                         *known[NGX_HTTP_SLUICE_KNOWN];
+    ngx_http_sluice_depths_t       *depths;     /* of queues, or NULL */
     unsigned                        waiting:1;  /* `refused` is set */
     unsigned                        complaint:1; /* `complained` is set */
     unsigned                        asking:1;   /* a WAIT is on its way */

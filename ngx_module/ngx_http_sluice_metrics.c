@@ -117,11 +117,12 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_handshake_metrics[] = {
 
 #define ngx_http_sluice_limit_row(key, n)                                     \
     ngx_http_sluice_slot_row(NULL, key, "limit_total", "result",              \
-                             "What limits did beside refusing.", limits[n])
+                             "What limits did beside the rate.", limits[n])
 
 static const ngx_http_sluice_metric_t  ngx_http_sluice_limit_metrics[] = {
     ngx_http_sluice_limit_row("dry_run", NGX_HTTP_SLUICE_LIMIT_DRY_RUN),
     ngx_http_sluice_limit_row("delayed", NGX_HTTP_SLUICE_LIMIT_DELAYED),
+    ngx_http_sluice_limit_row("queue", NGX_HTTP_SLUICE_LIMIT_QUEUE),
     ngx_http_sluice_metric_end
 };
 

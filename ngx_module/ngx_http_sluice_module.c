@@ -102,6 +102,13 @@ static ngx_command_t  ngx_http_sluice_commands[] = {
       offsetof(ngx_http_sluice_loc_conf_t, limit_log_level),
       &ngx_http_sluice_log_levels },
 
+    { ngx_string("sluice_queue_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      ngx_http_sluice_queue_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("sluice_json"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE23,
       ngx_http_sluice_json,
@@ -226,6 +233,7 @@ ngx_http_sluice_create_loc_conf(ngx_conf_t *cf)
     conf->limit_status = NGX_CONF_UNSET_UINT;
     conf->limit_log_level = NGX_CONF_UNSET_UINT;
     conf->limit_dry_run = NGX_CONF_UNSET;
+    conf->depth = NGX_CONF_UNSET_PTR;
 
     return conf;
 }
@@ -253,6 +261,7 @@ ngx_http_sluice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->limit_log_level, prev->limit_log_level,
                               NGX_LOG_INFO);
     ngx_conf_merge_value(conf->limit_dry_run, prev->limit_dry_run, 0);
+    ngx_conf_merge_ptr_value(conf->depth, prev->depth, NULL);
 
     if (conf->verify == NULL) {
         conf->verify = prev->verify;

@@ -30,6 +30,7 @@
 
 #define NGX_HTTP_SLUICE_SECRETS     8        /* of one sluice_verify */
 #define NGX_HTTP_SLUICE_LIMITS      8        /* of one location */
+#define NGX_HTTP_SLUICE_CLASSES     3        /* high, medium, low */
 #define NGX_HTTP_SLUICE_ZONES       64       /* a bit each in a request */
 #define NGX_HTTP_SLUICE_HEADERS     32       /* of headers= */
 #define NGX_HTTP_SLUICE_BYTES       (64 * 1024 * 1024)    /* in flight */
@@ -205,6 +206,7 @@ typedef struct {
     ngx_uint_t                      limit_status;
     ngx_uint_t                      limit_log_level;
     ngx_flag_t                      limit_dry_run;
+    int64_t                        *depth;      /* by class, or NULL */
     ngx_array_t                    *json;       /* ngx_http_sluice_json_t */
     ngx_http_sluice_pointers_t     *pointers;   /* made from it, or NULL */
     ngx_http_sluice_enqueue_t      *enqueue;
@@ -372,6 +374,9 @@ ngx_int_t ngx_http_sluice_refuse_body(ngx_http_request_t *r,
 ngx_int_t ngx_http_sluice_refuse_large(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx);
 ngx_int_t ngx_http_sluice_refuse_unavailable(ngx_http_request_t *r);
+/* The sender is to come again after NGX_HTTP_SLUICE_RETRY_AFTER. */
+ngx_int_t ngx_http_sluice_refuse_later(ngx_http_request_t *r,
+    ngx_uint_t status, const ngx_str_t *detail);
 /*
  * Or NGX_DECLINED, there is nothing to refuse.  NGX_OK is an answer that was
  * sent.
@@ -477,6 +482,21 @@ ngx_int_t ngx_http_sluice_limit_delay(ngx_http_request_t *r,
     off_t size, int64_t *delay);
 
 
+/* _depth.c */
+
+char *ngx_http_sluice_queue_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+/*
+ * Do too many jobs wait in the item's queue, for its class?  Where
+ * conf->depth is set and item->base is known.  NGX_OK; NGX_BUSY; NGX_ERROR.
+ */
+ngx_int_t ngx_http_sluice_depth_check(ngx_http_request_t *r,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
+/* The same as a step for ctx->item.  NGX_DECLINED: it may go on; or refused */
+ngx_int_t ngx_http_sluice_depth_step(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
+
+
 /* _enqueue_conf.c, _enqueue_opts.c, _enqueue.c */
 
 char *ngx_http_sluice_enqueue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -493,6 +513,9 @@ ngx_int_t ngx_http_sluice_enqueue_names(ngx_http_request_t *r,
  */
 size_t ngx_http_sluice_enqueue_base(u_char *base, const ngx_str_t *tenant,
     const ngx_str_t *prefix, const ngx_str_t *queue);
+/* item->priority.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_sluice_enqueue_priority(ngx_http_request_t *r,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue);
 /* The whole job.  NGX_OK; NGX_DECLINED: it is too large; NGX_ERROR. */
 ngx_int_t ngx_http_sluice_enqueue_job(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,

@@ -578,6 +578,7 @@ ngx_http_sluice_redis_exit(ngx_http_sluice_main_conf_t *mcf)
 #endif
 
         ngx_http_sluice_batch_release(link);
+        ngx_http_sluice_depth_release(link);
         ngx_free(link);
         mcf->process->links[n] = NULL;
     }

@@ -153,11 +153,20 @@ ngx_http_sluice_refuse_large(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
 ngx_int_t
 ngx_http_sluice_refuse_unavailable(ngx_http_request_t *r)
 {
-    u_char                 *p;
-    ngx_str_t               value;
-
     static const ngx_str_t  detail = ngx_string(
                                 "the event could not be stored, try again");
+
+    return ngx_http_sluice_refuse_later(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                        &detail);
+}
+
+
+ngx_int_t
+ngx_http_sluice_refuse_later(ngx_http_request_t *r, ngx_uint_t status,
+    const ngx_str_t *detail)
+{
+    u_char     *p;
+    ngx_str_t   value;
 
     p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
     if (p == NULL) {
@@ -171,6 +180,5 @@ ngx_http_sluice_refuse_unavailable(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_sluice_respond_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                           &detail);
+    return ngx_http_sluice_respond_problem(r, status, detail);
 }

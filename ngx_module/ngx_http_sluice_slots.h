@@ -49,11 +49,12 @@ typedef enum {
     NGX_HTTP_SLUICE_WHYS
 } ngx_http_sluice_why_e;
 
-/* What limits did beside refusing. */
+/* What limits did beside refusing for a rate. */
 
 typedef enum {
     NGX_HTTP_SLUICE_LIMIT_DRY_RUN = 0,
     NGX_HTTP_SLUICE_LIMIT_DELAYED,
+    NGX_HTTP_SLUICE_LIMIT_QUEUE,       /* refused: too many jobs wait */
     NGX_HTTP_SLUICE_LIMIT_DONE
 } ngx_http_sluice_limit_e;
 

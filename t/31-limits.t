@@ -151,3 +151,43 @@ invalid value "loud"
 --- error_code eval: [200, 200, 429, 200]
 --- delay: 0.05
 
+
+=== TEST 12: a lower class has a lower number
+--- config
+    sluice_queue_limit 10 medium=20;
+--- must_die
+--- error_log
+"sluice_queue_limit" directive has a lower class with a higher number
+
+
+=== TEST 13: not a number
+--- config
+    sluice_queue_limit 10 low=few;
+--- must_die
+--- error_log
+invalid number "low=few" in "sluice_queue_limit"
+
+
+=== TEST 14: not a class
+--- config
+    sluice_queue_limit 10 urgent=5;
+--- must_die
+--- error_log
+invalid parameter "urgent=5" of "sluice_queue_limit"
+
+
+=== TEST 15: twice
+--- config
+    sluice_queue_limit 10;
+    sluice_queue_limit off;
+--- must_die
+--- error_log
+"sluice_queue_limit" directive is duplicate
+
+
+=== TEST 16: off with more
+--- config
+    sluice_queue_limit off low=5;
+--- must_die
+--- error_log
+invalid number "off" in "sluice_queue_limit"
