@@ -125,19 +125,27 @@ $(B)/tests/test_%_portable: $(B)/san/tests/unit/test_%.o \
                             $(patsubst %.c,$(B)/swar/%.o,$(JSON))
 	@mkdir -p $(@D)
 	$(CC) $(SAN) -o $@ $^ -lcmocka
-$(B)/tests/signature_%: $(B)/san/tests/vectors/signature_%.o \
-                        $(B)/san/tests/vectors/request.o \
-                        $(patsubst %.c,$(B)/san/%.o,$(CORE))
+VECTOR  := tests/vectors/request.c tests/vectors/vector.c
+VECTORS := tests/vectors/signature_vectors.json tests/vectors/own.json
+$(B)/tests/signature_vectors: \
+    $(patsubst %.c,$(B)/san/%.o,tests/vectors/signature_vectors.c $(VECTOR) $(CORE))
+	@mkdir -p $(@D)
+	$(CC) $(SAN) -o $@ $^ -ljansson $(LIBS)
+$(B)/tests/signature_mutations: \
+    $(patsubst %.c,$(B)/san/%.o,tests/vectors/signature_mutations.c \
+        $(wildcard tests/vectors/mutate*.c) $(VECTOR) $(CORE))
 	@mkdir -p $(@D)
 	$(CC) $(SAN) -o $@ $^ -ljansson $(LIBS)
 
 PROVE ?= prove
 
-# make unit     every table of tests/unit, and the signature vectors
-unit: $(UNIT) $(SWAR) $(B)/tests/signature_vectors
+# make unit     every table of tests/unit, the signature vectors, 20,000 changes
+unit: $(UNIT) $(SWAR) $(B)/tests/signature_vectors $(B)/tests/signature_mutations
 	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -e '' $(UNIT) $(SWAR)
-	$(PROVE) -e '' $(B)/tests/signature_vectors :: \
-	    tests/vectors/signature_vectors.json
+	for file in $(VECTORS); do \
+	    $(PROVE) -e '' $(B)/tests/signature_vectors :: $$file || exit 1; \
+	done
+	$(PROVE) -e '' $(B)/tests/signature_mutations :: 20000 1
 
 # make check    style, arrows, headers on their own, docs, unit
 # make analyze  cppcheck and gcc's analyzer, slower

@@ -12,206 +12,7 @@
 
 #include <jansson.h>
 
-#include "core/scheme.h"
-#include "tests/vectors/request.h"
-
-
-#define VECTOR_ERROR  256
-
-
-typedef struct {
-    sluice_scheme_t         *scheme;
-    size_t                   nkeys;
-    sluice_key_t            *keys[SLUICE_SCHEME_KEYS];
-    sluice_text_t            token;
-    sluice_scheme_result_t   result;
-    request_t                request;
-    char                     error[VECTOR_ERROR];
-} vector_t;
-
-
-static const char *
-option(const json_t *object, const char *name, const char *otherwise)
-{
-    const char  *value;
-
-    value = json_string_value(json_object_get(object, name));
-
-    return (value != NULL) ? value : otherwise;
-}
-
-
-static int
-set(vector_t *v, const char *name, const char *value)
-{
-    const char  *wrong;
-
-    wrong = sluice_scheme_set(v->scheme, name, strlen(name), value,
-                              strlen(value));
-
-    if (wrong != NULL) {
-        snprintf(v->error, VECTOR_ERROR, "\"%s\" %s", name, wrong);
-        return 0;
-    }
-
-    return 1;
-}
-
-
-/* The options of a vector in the words of our settings. */
-
-static int
-settings(vector_t *v, const json_t *options)
-{
-    char           number[32], list[VECTOR_ERROR];
-    size_t         i, k;
-    json_t        *value, *item;
-    const char    *name;
-
-    static const struct {
-        const char  *theirs;
-        const char  *ours;       /* NULL: is not a setting */
-    } names[] = {
-        { "tolerance_s", "tolerance" },
-        { "leeway_s", "leeway" },
-        { "clock_tolerance_s", "leeway" },
-        { "notification_url", "public_url" },
-        { "public_url", "public_url" },
-        { "algorithm", "algorithm" },
-        { "encoding", "encoding" },
-        { "prefix", "prefix" },
-        { "template", "signed" },
-        { "signature_header", "header" },
-        { "timestamp_header", "timestamp" },
-        { "timestamp_unit", "timestamp_unit" },
-        { "id_header", "id" },
-        { "secret_encoding", "secret_encoding" },
-        { "algorithms", "algorithms" },
-        { "issuer", "issuer" },
-        { "audience", "audience" },
-        { "body_hash_claim", "body_hash" },
-        { "header", "header" },
-        { "crc", "crc" },
-        { "claim", "claim" },
-        { "verify_token", NULL }
-    };
-
-    json_object_foreach ((json_t *) options, name, value) {
-
-        for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-            if (strcmp(names[i].theirs, name) == 0) {
-                break;
-            }
-        }
-
-        if (i == sizeof(names) / sizeof(names[0])) {
-            snprintf(v->error, VECTOR_ERROR, "option \"%s\" is not known",
-                     name);
-            return 0;
-        }
-
-        if (names[i].ours == NULL) {
-            continue;
-        }
-
-        list[0] = '\0';
-
-        json_array_foreach (value, k, item) {
-            snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
-                     k ? "," : "", json_string_value(item));
-        }
-
-        snprintf(number, sizeof(number), "%lld",
-                 (long long) json_integer_value(value));
-
-        if (!set(v, names[i].ours,
-                 json_is_integer(value) ? number
-                 : json_is_array(value) ? list : json_string_value(value)))
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-/*
- * An empty secret is a key that is none, as the host has it; one that is
- * refused for another reason too.
- */
-
-static void
-add_key(vector_t *v, const char *secret)
-{
-    const char  *why;
-
-    if (v->nkeys < SLUICE_SCHEME_KEYS) {
-        v->keys[v->nkeys++] = sluice_key_create(v->scheme, secret,
-                                                strlen(secret), &why);
-    }
-}
-
-
-static int
-prepare(vector_t *v, const json_t *vector)
-{
-    size_t         i;
-    json_t        *value;
-    const char    *name, *wrong;
-
-    static const char *const  names[][2] = {
-        { "generic-hmac", "hmac" },
-        { "jwt-bearer", "jwt" },
-        { "standard-webhooks", "standard" },
-        { "gitlab-token", "gitlab_token" },
-        { "gitlab-signature", "gitlab" }
-    };
-
-    name = option(vector, "scheme", "");
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(names[i][0], name) == 0) {
-            name = names[i][1];
-        }
-    }
-
-    v->scheme = sluice_scheme_create(name, strlen(name));
-    if (v->scheme == NULL) {
-        snprintf(v->error, VECTOR_ERROR, "no scheme is named \"%s\"", name);
-        return 0;
-    }
-
-    if (!settings(v, json_object_get(vector, "options"))) {
-        return 0;
-    }
-
-    wrong = sluice_scheme_ready(v->scheme);
-
-    if (wrong != NULL) {
-        snprintf(v->error, VECTOR_ERROR, "%s", wrong);
-        return 0;
-    }
-
-    json_array_foreach (json_object_get(vector, "secrets"), i, value) {
-        add_key(v, json_string_value(value));
-    }
-
-    json_array_foreach (json_object_get(vector, "public_keys"), i, value) {
-        add_key(v, option(value, "value", ""));
-    }
-
-    v->token.data = option(json_object_get(vector, "options"), "verify_token",
-                           "");
-    v->token.len = strlen(v->token.data);
-
-    if (!request_load(&v->request, vector)) {
-        snprintf(v->error, VECTOR_ERROR, "the request is broken");
-        return 0;
-    }
-
-    return 1;
-}
+#include "tests/vectors/vector.h"
 
 
 static int
@@ -238,16 +39,16 @@ check_event(vector_t *v, const json_t *vector)
     sluice_text_t           body;
     sluice_scheme_event_t   event;
 
-    id = option(vector, "event_id", NULL);
-    type = option(vector, "event_type", NULL);
+    id = vector_option(vector, "event_id", NULL);
+    type = vector_option(vector, "event_type", NULL);
 
     /* two requests do not have what their vectors say that they have */
 
-    if (strcmp(option(vector, "id", ""), "jwt-bearer-27") == 0) {
+    if (strcmp(vector_option(vector, "id", ""), "jwt-bearer-27") == 0) {
         id = NULL;       /* the token has no "jti" */
     }
 
-    if (strcmp(option(vector, "id", ""), "mailgun-03") == 0) {
+    if (strcmp(vector_option(vector, "id", ""), "mailgun-03") == 0) {
         type = NULL;     /* the event was changed to "opened" */
     }
 
@@ -286,12 +87,12 @@ check_answer(vector_t *v, const json_t *expect)
         return 0;
     }
 
-    text = option(expect, "body", NULL);
+    text = vector_option(expect, "body", NULL);
     if (text != NULL && !same_text(v, "answered", &answer, text)) {
         return 0;
     }
 
-    text = option(expect, "body_contains", NULL);
+    text = vector_option(expect, "body_contains", NULL);
     if (text != NULL
         && memmem(answer.data, answer.len, text, strlen(text)) == NULL)
     {
@@ -299,7 +100,7 @@ check_answer(vector_t *v, const json_t *expect)
         return 0;
     }
 
-    text = option(expect, "content_type", NULL);
+    text = vector_option(expect, "content_type", NULL);
     if (text != NULL && strcmp(text, v->result.type) != 0) {
         snprintf(v->error, VECTOR_ERROR, "answered as %s", v->result.type);
         return 0;
@@ -330,13 +131,13 @@ run(vector_t *v, const json_t *vector)
     int64_t        now;
     const json_t  *expect;
 
-    if (!prepare(v, vector)) {
+    if (!vector_prepare(v, vector)) {
         return 0;
     }
 
     now = json_integer_value(json_object_get(vector, "now"));
-    expected = strcmp(option(vector, "expect", ""), "valid") == 0;
-    handshake = strcmp(option(vector, "kind", ""), "handshake") == 0;
+    expected = strcmp(vector_option(vector, "expect", ""), "valid") == 0;
+    handshake = strcmp(vector_option(vector, "kind", ""), "handshake") == 0;
     expect = json_object_get(vector, "expect_response");
 
     if (!sluice_scheme_greeting(v->scheme, v->keys, v->nkeys, &v->token,
@@ -373,20 +174,6 @@ run(vector_t *v, const json_t *vector)
 }
 
 
-static void
-done(vector_t *v)
-{
-    size_t  i;
-
-    for (i = 0; i < v->nkeys; i++) {
-        sluice_key_destroy(v->keys[i]);
-    }
-
-    sluice_scheme_destroy(v->scheme);
-    request_free(&v->request);
-}
-
-
 int
 main(int argc, char **argv)
 {
@@ -417,25 +204,25 @@ main(int argc, char **argv)
     json_array_foreach (vectors, i, vector) {
         memset(&v, 0, sizeof(v));
 
-        id = option(vector, "id", "without an id");
-        name = option(vector, "name", "");
+        id = vector_option(vector, "id", "without an id");
+        name = vector_option(vector, "name", "");
 
         if (run(&v, vector)) {
             printf("ok %zu - %s %s\n", i + 1, id, name);
 
-        } else if (strcmp(option(vector, "strength", ""),
+        } else if (strcmp(vector_option(vector, "strength", ""),
                           "implementation-defined") == 0)
         {
             printf("ok %zu - %s %s: by us %s\n", i + 1, id, name, v.error);
 
         } else {
             printf("not ok %zu - %s %s\n# expected %s: %s\n# %s\n", i + 1, id,
-                   name, option(vector, "expect", "valid or invalid"),
-                   option(vector, "why", ""), v.error);
+                   name, vector_option(vector, "expect", "valid or invalid"),
+                   vector_option(vector, "why", ""), v.error);
             failed++;
         }
 
-        done(&v);
+        vector_done(&v);
     }
 
     printf("# %zu run, %zu failed\n", json_array_size(vectors), failed);
