@@ -108,6 +108,16 @@ t-modes: $(B)/ngx_http_sluice_module.so
 	TEST_NGINX_USE_HTTP2=1 sh tests/tools/t.sh $(B) t/[1-6]*.t t/8[5-9]*.t t/9*.t
 	TEST_NGINX_USE_HUP=1 sh tests/tools/t.sh $(B) t/[1-6]*.t t/8[5-9]*.t t/9*.t
 
+# make unit-hiredis  core/redis with hiredis 1.x
+.PHONY: unit-hiredis
+unit-hiredis: $(B)/gen/scripts.h
+	tests/tools/hiredis.sh $(B)
+
+# make t-versions   other versions of NGINX, and builds without SSL and threads
+.PHONY: t-versions
+t-versions: $(B)/ngx_http_sluice_module.so
+	tests/tools/versions.sh $(B) full
+
 # a table of cases for each pure file; under the sanitizers
 SAN     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
            -fno-omit-frame-pointer

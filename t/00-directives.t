@@ -606,14 +606,14 @@ invalid parameter "timeout=" of "sluice_redis"
 [crit]
 
 
-=== TEST 59: a parameter of later work, wait_replicas=
+=== TEST 59: a parameter that there is not, max_bytes=
 --- http_config
-sluice_redis unix:/a wait_replicas=1;
+sluice_redis unix:/a max_bytes=1m;
 --- config
 
 --- must_die
 --- error_log
-invalid parameter "wait_replicas=" of "sluice_redis"
+invalid parameter "max_bytes=" of "sluice_redis"
 --- no_error_log
 [crit]
 

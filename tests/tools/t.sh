@@ -1,6 +1,6 @@
 #!/bin/sh
 # t.sh BUILD [prove's arguments]: the suites of t/ with a Redis of their own.
-# SLUICE_NGINX names another NGINX, with the module inside.
+# SLUICE_NGINX names another NGINX, with the module inside or in SLUICE_MODULE.
 
 set -eu
 
@@ -52,6 +52,9 @@ if [ -n "${SLUICE_NGINX:-}" ]; then
     TEST_NGINX_BINARY=$(cd "$(dirname "$SLUICE_NGINX")" && pwd)/nginx
     export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=0:abort_on_error=1}"
     export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
+    if [ -n "${SLUICE_MODULE:-}" ]; then
+        export TEST_NGINX_LOAD_MODULES="$SLUICE_MODULE"
+    fi
 else
     TEST_NGINX_BINARY=$(command -v nginx || echo /usr/sbin/nginx)
     export TEST_NGINX_LOAD_MODULES="$build/ngx_http_sluice_module.so"
