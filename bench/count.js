@@ -38,24 +38,33 @@ Object.assign(process.env, {
 
 const PIECES = ['json', 'hmac', 'gcra', 'envelope', 'redis'];
 
-/* each step is the one before it with one more directive */
+const BODY = 'sluice_json $account /entry/0/id required;';
+const VERIFY = `sluice_verify meta secret=${webhook.SECRET};`;
+const LIMIT = 'sluice_limit zone=tenants rate=100000r/s burst=1000000;';
+const ANSWER = 'sluice_respond 200 "";';
+
+/*
+ * Each step is the one before it with one more directive, in the order in which
+ * a request takes them.  A body is read for what wants it: `core json` is the
+ * part of the scan.
+ */
 const STEPS = [
     ['return', 'return 200;'],
-    ['enqueue', `sluice_verify none;
-                 sluice_enqueue webhooks tenant=acme envelope=raw;`],
-    ['envelope', `sluice_verify none;
-                  sluice_enqueue webhooks tenant=acme;`],
-    ['verify', `sluice_verify meta secret=${webhook.SECRET};
-                sluice_enqueue webhooks tenant=acme;`],
-    ['limit', `sluice_verify meta secret=${webhook.SECRET};
-               sluice_limit zone=tenants rate=100000r/s burst=1000000;
-               sluice_enqueue webhooks tenant=acme;`],
-    ['json', `sluice_verify meta secret=${webhook.SECRET};
-              sluice_limit zone=tenants rate=100000r/s burst=1000000;
-              sluice_json $account /entry/0/id required;
-              sluice_json $number
-                  /entry/0/changes/0/value/metadata/phone_number_id;
-              sluice_enqueue webhooks tenant=acme;`],
+    ['answer', ANSWER],
+    ['body, json', BODY + ANSWER],
+    ['verify', BODY + VERIFY + ANSWER],
+    ['limit', BODY + VERIFY + LIMIT + ANSWER],
+    ['enqueue, reply', `${BODY + VERIFY + LIMIT + ANSWER}
+        sluice_enqueue webhooks tenant=acme envelope=raw;`],
+    ['envelope', `${BODY + VERIFY + LIMIT + ANSWER}
+        sluice_enqueue webhooks tenant=acme;`],
+    ['all options', `${BODY + VERIFY + LIMIT}
+        sluice_limit zone=addresses rate=100000r/s burst=1000000 early;
+        sluice_json $number
+            /entry/0/changes/0/value/metadata/phone_number_id;
+        sluice_enqueue webhooks tenant=acme name=$number attempts=5
+            headers=content-length;
+        sluice_respond 200 application/json '{"id":"$sluice_job_id"}';`],
 ];
 
 const callgrind = (file) => ['valgrind', '-q', '--tool=callgrind',
@@ -155,11 +164,12 @@ const countEdge = async (dir, found, watched) => {
         [...(watched === 'redis' ? callgrind(profile) : []), 'redis-server'],
         ['--hz', '1', '--dynamic-hz', 'no']);
     const port = await freePort();
-    const locations = STEPS.map(([name, text]) =>
-        `location = /${name} {\n${text}\n}\n`);
+    const locations = STEPS.map(([, text], i) =>
+        `location = /${i} {\n${text}\n}\n`);
     const nginx = await startNginx(dir, nginxConf(dir, port, `
         sluice_redis unix:${redis.socket} timeout=60s;
         sluice_limit_zone $server_name zone=tenants:1m;
+        sluice_limit_zone $remote_addr zone=addresses:1m;
         server {
             listen 127.0.0.1:${port};
             server_name count;
@@ -172,15 +182,17 @@ const countEdge = async (dir, found, watched) => {
     const { posts, close } = client(port);
     const pid = watched === 'nginx' ? nginx.pid : redis.pid;
     const per = async (step) => {
-        await posts(`/${step}`, WARM);
+        const url = `/${STEPS.findIndex(([name]) => name === step)}`;
+
+        await posts(url, WARM);
         zero(pid);
-        await posts(`/${step}`, TIMES);
+        await posts(url, TIMES);
 
         return dump(pid, profile) / TIMES;
     };
 
     if (watched === 'redis') {
-        found['redis add, one job a call'] = await per('limit');
+        found['redis add, one job a call'] = await per('envelope');
 
     } else {
         let before = 0;
