@@ -153,10 +153,22 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
 
     if (r != r->main) {
 
-        /* the access phase did not run, and there is no body to look at */
+        /*
+         * The access phase did not run, and there is no body to look at.  What
+         * the main request has proven holds for its parts, unless the secret
+         * may be another one here.
+         */
 
-        return ngx_http_sluice_verifies(conf) ? NGX_HTTP_FORBIDDEN
-                                              : NGX_DECLINED;
+        ctx = ngx_http_sluice_ctx_find(r);
+
+        if (ngx_http_sluice_verifies(conf)
+            && (ctx == NULL || conf->verify->variable
+                || !ngx_http_sluice_proven(ctx, conf)))
+        {
+            return NGX_HTTP_FORBIDDEN;
+        }
+
+        return NGX_DECLINED;
     }
 
     ctx = ngx_http_sluice_ctx(r);
