@@ -8,6 +8,7 @@
  *   ctl_dlq.c     `dlq list`, `dlq requeue`
  *   ctl_log.c     `log`
  *   ctl_scheme.c  what `sign` and `verify` share
+ *   ctl_tenants.c `tenants`, with ctl_tenants_set.c and ctl_tenant.c
  *   ctl_sign.c    `sign`
  *   ctl_verify.c  `verify`
  *   ctl_print.c   text and JSON on standard output
@@ -94,6 +95,10 @@ redisReply *ctl_reply_any(ctl_t *ctl);
 redisReply *ctl_script(ctl_t *ctl, const sluice_script_t *script,
     const ctl_queue_t *queue, int argc, const char **argv);
 
+/* any script */
+redisReply *ctl_eval(ctl_t *ctl, const sluice_script_t *script, int nkeys,
+    const char **keys, int argc, const char **argv);
+
 /* integer, or text that is one; `otherwise` for all else */
 int64_t ctl_integer(const redisReply *reply, int64_t otherwise);
 
@@ -113,6 +118,12 @@ extern const char  ctl_job_help[], ctl_dlq_help[], ctl_log_help[];
 int ctl_job(ctl_t *ctl, int argc, char **argv);
 int ctl_dlq(ctl_t *ctl, int argc, char **argv);
 int ctl_log(ctl_t *ctl, int argc, char **argv);
+
+
+/* ---------------------------------------------------------- ctl_tenants.c */
+
+extern const char  ctl_tenants_help[];
+int ctl_tenants(ctl_t *ctl, int argc, char **argv);
 
 
 /* ----------------------------------------------- ctl_sign.c, ctl_verify.c */

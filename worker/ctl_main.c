@@ -17,6 +17,9 @@ static const ctl_command_t  commands[] = {
              "dlq requeue QUEUE ID... | --all", ctl_dlq_help, ctl_dlq, false },
     { "log", "[ID] [--tenant T] [--limit N] [--store FILE]", ctl_log_help,
       ctl_log, false },
+    { "tenants", "list | get ID | export [--open]\n"
+                 "tenants set ID [OPTIONS] | import [FILE] | remove ID...",
+      ctl_tenants_help, ctl_tenants, false },
     { "sign", "SCHEME NAME=VALUE... [--curl URL]", ctl_sign_help, ctl_sign,
       true },
     { "verify", "SCHEME NAME=VALUE...", ctl_verify_help, ctl_verify, true }

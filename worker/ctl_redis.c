@@ -3,6 +3,7 @@
  */
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "worker/ctl.h"
@@ -170,11 +171,23 @@ redisReply *
 ctl_script(ctl_t *ctl, const sluice_script_t *script,
     const ctl_queue_t *queue, int argc, const char **argv)
 {
-    int           i;
+    const char  *keys[] = { queue->base };
+
+    return ctl_eval(ctl, script, 1, keys, argc, argv);
+}
+
+
+redisReply *
+ctl_eval(ctl_t *ctl, const sluice_script_t *script, int nkeys,
+    const char **keys, int argc, const char **argv)
+{
+    int           n;
+    char          number[16];
     redisReply   *reply;
     const char  **all;
 
-    all = malloc((size_t) (argc + 4) * sizeof(char *));
+    n = 3 + nkeys;
+    all = malloc((size_t) (argc + n) * sizeof(char *));
 
     if (all == NULL) {
         ctl_fail(CTL_REDIS, "out of memory");
@@ -182,14 +195,12 @@ ctl_script(ctl_t *ctl, const sluice_script_t *script,
 
     all[0] = "EVALSHA";
     all[1] = script->sha;
-    all[2] = "1";
-    all[3] = queue->base;
+    snprintf(number, sizeof(number), "%d", nkeys);
+    all[2] = number;
+    memcpy(all + 3, keys, (size_t) nkeys * sizeof(char *));
+    memcpy(all + n, argv, (size_t) argc * sizeof(char *));
 
-    for (i = 0; i < argc; i++) {
-        all[i + 4] = argv[i];
-    }
-
-    ctl_ask_argv(ctl, argc + 4, all);
+    ctl_ask_argv(ctl, argc + n, all);
     reply = ctl_reply_any(ctl);
 
     if (reply->type == REDIS_REPLY_ERROR
@@ -198,7 +209,7 @@ ctl_script(ctl_t *ctl, const sluice_script_t *script,
         freeReplyObject(reply);
         all[0] = "EVAL";
         all[1] = script->text;
-        ctl_ask_argv(ctl, argc + 4, all);
+        ctl_ask_argv(ctl, argc + n, all);
         reply = ctl_reply_any(ctl);
     }
 

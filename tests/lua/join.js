@@ -13,7 +13,8 @@ const tap = require('./tap');
 tap.run(async () => {
     const scripts = read();
     tap.is(Object.keys(scripts).sort(), ['add', 'admit', 'extend', 'finish',
-        'recover', 'requeue', 'retry', 'take'], 'every script is in the header');
+        'recover', 'requeue', 'retry', 'take', 'tenants'],
+        'every script is in the header');
     for (const s of Object.values(scripts)) {
         tap.ok(s.sha === s.real && s.len === Buffer.byteLength(s.text),
             `${s.name}: length and SHA1 are the text's`, s);
