@@ -10,6 +10,7 @@ static ngx_int_t ngx_http_sluice_connect_name(ngx_http_sluice_link_t *link);
 static void ngx_http_sluice_connect_resolved(ngx_resolver_ctx_t *ctx);
 static void ngx_http_sluice_connect_to(ngx_http_sluice_link_t *link,
     struct sockaddr *sockaddr, socklen_t socklen);
+static void ngx_http_sluice_connect_keepalive(ngx_connection_t *c);
 
 
 void
@@ -166,6 +167,7 @@ ngx_http_sluice_connect_to(ngx_http_sluice_link_t *link,
 
     if (sockaddr->sa_family != AF_UNIX) {
         (void) ngx_tcp_nodelay(c);
+        ngx_http_sluice_connect_keepalive(c);
     }
 
     link->connection = c;
@@ -180,6 +182,37 @@ ngx_http_sluice_connect_to(ngx_http_sluice_link_t *link,
     }
 
     ngx_http_sluice_redis_settle(link);
+}
+
+
+/*
+ * An idle connection that a firewall forgot, or whose host is gone, is found
+ * before an event has to wait for it.  What fails here does no harm.
+ */
+
+static void
+ngx_http_sluice_connect_keepalive(ngx_connection_t *c)
+{
+    int  on;
+
+    on = 1;
+
+    (void) setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(int));
+
+#if (NGX_HAVE_KEEPALIVE_TUNABLE)
+    {
+    int  idle, interval, count;
+
+    idle = 60;
+    interval = 10;
+    count = 3;
+
+    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(int));
+    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+                      sizeof(int));
+    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(int));
+    }
+#endif
 }
 
 

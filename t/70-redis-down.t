@@ -289,6 +289,14 @@ is(redis_try($sock, 'EVAL', "redis.call('SELECT',2)"
              . "return redis.call('LLEN','bull:q:wait')", 0), 1,
    'TCP: in the database');
 
+# an idle connection is looked after: the timer 2 is that of SO_KEEPALIVE
+
+ok(wait_for(sub {
+    my $to = sprintf '0100007F:%04X', $tcp;
+    open my $f, '<', '/proc/net/tcp' or die;
+    grep { /^\s*\d+: 0100007F:\w+ $to 01 \S+ 02:/ } <$f>;
+}), 'TCP: kept alive');
+
 my $dns = fake_dns(port() + 5);
 nginx(http => "sluice_redis redis://events.invalid:$tcp;
                resolver 127.0.0.1:@{[ port() + 5 ]} ipv6=off;",
