@@ -227,6 +227,32 @@ my @denied = map { my %e = @$_; "$e{reason} $e{object}" }
              @{ redis_try($sock, 'ACL', 'LOG') || [] };
 is("@{[ sort grep { !/info|client/ } @denied ]}", '', 'a user: nothing denied');
 
+# and what else it names, for what else there is
+
+(my $plain = $docs) =~ s{\s+}{ }g;
+my @more = $plain =~ m{With\ a\ database\ in\ the\ URL\ also\ `([^`]+)`;
+                       \ with\ `wait_replicas`\ also\ `([^`]+)`;
+                       \ with\ `sluice_tenants`\ also\ `([^`]+)`
+                       \ and\ `([^`]+)`}x;
+is(scalar @more, 4, 'a user: more of the documentation');
+ask('ACL', 'SETUSER', 'edge', @more);
+ask('ACL', 'LOG', 'RESET');
+nginx(http => "sluice_redis unix:$sock?db=1&user=edge&password=s3cret
+               wait_replicas=1;
+               sluice_tenants zone=t:1m refresh=100ms;", server => $server);
+is(post('/x', '{}'), 503, 'a user: no replica');
+like(log_text(), qr/has jobs on 0 of 1 replicas/, 'a user: may wait');
+redis_try($sock, 'EVAL', "redis.call('SELECT', 1)"
+                         . "redis.call('SET', '{sluice:tenants}:version', 1)"
+                         . "redis.call('HSET', 'sluice:tenants', 'a', '{}')",
+          0);
+ok(wait_for(sub { log_text() =~ /loaded version "1": 1 tenants/ }), 'a user: the tenant table')
+    or diag(log_text());
+@denied = map { my %e = @$_; "$e{reason} $e{object}" }
+          @{ redis_try($sock, 'ACL', 'LOG') || [] };
+is("@{[ sort grep { !/info|client/ } @denied ]}", '',
+   'a user: nothing more denied');
+
 # a right less, and it is not
 
 for my $less (grep { /^\+(evalsha|sadd|script|xadd|hset|lpush)/ } @acl) {
