@@ -254,6 +254,10 @@ const ngx_http_sluice_section_t  ngx_http_sluice_sections[] = {
     { "tenants", ngx_http_sluice_table_ident,
       { { "name", "zone" }, { NULL, NULL } }, ngx_http_sluice_table_metrics },
 
+    { "last_events", ngx_http_sluice_seen_ident,
+      { { "tenant", "tenant" }, { NULL, NULL } },
+      ngx_http_sluice_seen_metrics },
+
     { NULL, NULL, ngx_http_sluice_no_idents, NULL }
 };
 

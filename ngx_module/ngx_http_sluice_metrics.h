@@ -80,6 +80,12 @@ struct ngx_http_sluice_section_s {
 extern const ngx_http_sluice_section_t  ngx_http_sluice_sections[];
 
 
+/* _seen.c: the last event of each tenant */
+extern const ngx_http_sluice_metric_t  ngx_http_sluice_seen_metrics[];
+ngx_int_t ngx_http_sluice_seen_ident(const ngx_http_sluice_metrics_t *m,
+    ngx_uint_t i, ngx_str_t *values);
+
+
 /* The moment to show. */
 void ngx_http_sluice_metrics_take(ngx_http_sluice_metrics_t *m,
     ngx_http_sluice_main_conf_t *mcf, ngx_pool_t *pool);

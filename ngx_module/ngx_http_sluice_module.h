@@ -575,6 +575,12 @@ char *ngx_http_sluice_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_sluice_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
+/* _seen.c */
+
+/* Notes the time of a durable item of a tenant. */
+void ngx_http_sluice_seen(ngx_http_sluice_item_t *item);
+
+
 /* _variables.c */
 
 ngx_int_t ngx_http_sluice_variables_add(ngx_conf_t *cf);

@@ -117,6 +117,8 @@ ngx_http_sluice_enqueued(ngx_http_sluice_item_t *item)
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
                    "sluice enqueued: %d, \"%V\"", item->job, &item->id);
 
+    ngx_http_sluice_seen(item);
+
     if (--ctx->waiting) {
         return;
     }

@@ -18,6 +18,11 @@ static ngx_http_sluice_slot_t *ngx_http_sluice_slots_take(
 static void ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *slot);
 
 
+#define NGX_HTTP_SLUICE_COUNTS                                                \
+    (sizeof(ngx_http_sluice_slot_t) * NGX_HTTP_SLUICE_SLOTS                   \
+     + sizeof(ngx_http_sluice_seen_t) * NGX_HTTP_SLUICE_SEEN)
+
+
 /* not the module's: a "sluice_limit_zone" could have the name */
 static ngx_uint_t  ngx_http_sluice_slots_tag;
 
@@ -29,10 +34,10 @@ ngx_http_sluice_status_zone(ngx_conf_t *cf, ngx_http_sluice_main_conf_t *mcf)
 
     static ngx_str_t  name = ngx_string("sluice_status");
 
-    /* the slots and what the slab allocator needs for itself */
+    /* with what the slab allocator needs for itself, a part of each page */
 
-    size = sizeof(ngx_http_sluice_slot_t) * NGX_HTTP_SLUICE_SLOTS;
-    size = ngx_align(size, ngx_pagesize) + 16 * ngx_pagesize;
+    size = ngx_align(NGX_HTTP_SLUICE_COUNTS, ngx_pagesize);
+    size += size / 64 + 16 * ngx_pagesize;
 
     mcf->status = ngx_shared_memory_add(cf, &name, size,
                                         &ngx_http_sluice_slots_tag);
@@ -47,7 +52,7 @@ ngx_http_sluice_status_zone(ngx_conf_t *cf, ngx_http_sluice_main_conf_t *mcf)
 }
 
 
-/* The slots are the zone's only allocation: shpool->data. */
+/* Slots and tenants are the zone's only allocation: shpool->data. */
 
 static ngx_int_t
 ngx_http_sluice_slots_init(ngx_shm_zone_t *shm_zone, void *data)
@@ -60,8 +65,7 @@ ngx_http_sluice_slots_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_OK;
     }
 
-    shpool->data = ngx_slab_calloc(shpool, sizeof(ngx_http_sluice_slot_t)
-                                           * NGX_HTTP_SLUICE_SLOTS);
+    shpool->data = ngx_slab_calloc(shpool, NGX_HTTP_SLUICE_COUNTS);
 
     return shpool->data ? NGX_OK : NGX_ERROR;
 }

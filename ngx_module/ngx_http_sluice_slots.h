@@ -12,6 +12,7 @@
 
 
 #define NGX_HTTP_SLUICE_SLOTS       127      /* processes that are counted */
+#define NGX_HTTP_SLUICE_SEEN        16384    /* tenants and their last event */
 #define NGX_HTTP_SLUICE_TIMES       9        /* of a histogram */
 #define NGX_HTTP_SLUICE_SERVERS     16       /* sluice_redis */
 
@@ -87,6 +88,14 @@ typedef struct {
     ngx_atomic_t                    took;       /* ms, of all in times */
     ngx_http_sluice_slot_link_t     links[NGX_HTTP_SLUICE_SERVERS];
 } ngx_http_sluice_slot_t;
+
+/* A tenant that was heard; the table follows the slots in their zone. */
+
+typedef struct {
+    ngx_atomic_t                    last;       /* ms since 1970 */
+    ngx_atomic_t                    len;        /* 0: the entry is free */
+    u_char                          name[64];   /* SLUICE_KEYS_NAME_MAX */
+} ngx_http_sluice_seen_t;
 
 
 /* _slots.c */

@@ -155,3 +155,22 @@ zone_bytes{zone="long-name-of-a-zone-60"} == 65536
 --- must_die
 --- error_log
 invalid parameter "xml" of "sluice_status"
+
+
+=== TEST 5: the last event of each tenant that is verified or in the table
+--- config
+    location /v { sluice_verify api_key secret=k; sluice_enqueue q tenant=$arg_t; }
+    location /n { sluice_verify none; sluice_enqueue q tenant=$arg_t; }
+    location /s { sluice_status prometheus; }
+    location /j { sluice_status; }
+--- request eval
+["POST /v?t=acme\n{}", "POST /n?t=anyone\n{}", "POST /v?t=b.2-_\n{}", "GET /s", "GET /j"]
+--- more_headers
+Authorization: Bearer k
+--- error_code eval: [200, 200, 200, 200, 200]
+--- samples eval
+CORE::join '', map { "tenant_last_event_timestamp_seconds{tenant=\"$_\"} >= " . (time - 5) . "\n" }
+               qw(acme b.2-_)
+--- response_body_unlike eval: [("anyone") x 5]
+--- response_body_like eval
+["", "", "", "", '"last_events":\[\{"tenant":"[a-z]']
