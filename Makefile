@@ -157,6 +157,13 @@ unit: $(UNIT) $(SWAR) $(B)/tests/signature_vectors $(B)/tests/signature_mutation
 	done
 	$(PROVE) -e '' $(B)/tests/signature_mutations :: 20000 1
 
+# make constant  a bad signature and an unknown tenant cost the same (callgrind)
+.PHONY: constant
+$(B)/signature_cost: $(call obj,tests/vectors/signature_cost.c $(VECTOR) $(CORE))
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson $(LIBS)
+constant: $(B)/signature_cost
+	$(PROVE) -v tests/constant/constant-time.t
+
 # make check    style, arrows, headers on their own, docs, unit
 # make analyze  cppcheck and gcc's analyzer, slower
 check: check-sources
