@@ -501,19 +501,19 @@ sluice_sign_put(sluice_signing_t *s, const sluice_sources_t *sources,
     sluice_text_t            place;
     sluice_sign_value_t     *value;
     const sluice_source_t   *source;
+    const sluice_sources_t  *header;
 
     static const char *const  kinds[] = { "", "pair:", "query:", "json:",
                                           "form:", "claim:" };
 
-    /* a form has its own place */
+    /* the second place is a form's; all values are of the same one */
 
-    source = sources->source[0];
+    header = &s->scheme->header;
 
-    if (sources->n > 1 && sources->source[1]->kind == SLUICE_SOURCE_FORM
-        && sluice_read_is_form(s->request))
-    {
-        source = sources->source[1];
-    }
+    source = (header->n > 1 && sources->n > 1
+              && header->source[1]->kind == SLUICE_SOURCE_FORM
+              && sluice_read_is_form(s->request))
+             ? sources->source[1] : sources->source[0];
 
     value = &s->result->values[s->result->n++];
 

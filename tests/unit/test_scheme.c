@@ -1,0 +1,406 @@
+/*
+ * Settings, keys and what a scheme is asked; the verdicts are in
+ * tests/vectors.
+ */
+
+#include "tests/unit/rows.h"
+
+#include "core/scheme.h"
+#include "core/scheme_sign.h"
+
+
+typedef struct {
+    const char  *row;
+    const char  *scheme;
+    const char  *name;
+    const char  *value;
+    const char  *wrong;       /* part of the text; NULL: it is taken */
+} setting_t;
+
+static const setting_t  settings[] = {
+    { "header", "hmac", "header", "X-Sig", NULL },
+    { "two headers", "shopify", "header", "a,b", NULL },
+    { "a header of a preset", "meta", "header", "x-forwarded-signature",
+      NULL },
+    { "no header", "hmac", "header", "", "empty name" },
+    { "a header with a space", "hmac", "header", "x y",
+      "is not the name of a header" },
+    { "an empty alternative", "hmac", "header", "a,,b", "empty name" },
+    { "Mailgun's is in the body", "mailgun", "header", "x-sig",
+      "is not a setting" },
+    { "algorithm", "hmac", "algorithm", "sha512", NULL },
+    { "an algorithm that is unknown", "hmac", "algorithm", "md5",
+      "is not sha1" },
+    { "the algorithm of a preset", "meta", "algorithm", "sha1",
+      "is not a setting" },
+    { "encoding", "hmac", "encoding", "base64url", NULL },
+    { "an encoding that is unknown", "hmac", "encoding", "utf8",
+      "is not hex" },
+    { "seconds", "stripe", "tolerance", "300", NULL },
+    { "seconds with a unit", "stripe", "tolerance", "300s", NULL },
+    { "minutes", "stripe", "tolerance", "5m", NULL },
+    { "hours", "stripe", "tolerance", "1h", NULL },
+    { "days", "stripe", "tolerance", "3d", NULL },
+    { "no tolerance", "stripe", "tolerance", "0", NULL },
+    { "a negative tolerance", "stripe", "tolerance", "-1",
+      "is not a time" },
+    { "a unit alone", "stripe", "tolerance", "m", "is not a time" },
+    { "two units", "stripe", "tolerance", "5ms", "is not a time" },
+    { "a tolerance of eight digits", "stripe", "tolerance", "10000000",
+      "is not a time" },
+    { "an empty tolerance", "stripe", "tolerance", "", "is not a time" },
+    { "the tolerance of a token", "telegram", "tolerance", "5m",
+      "has no time" },
+    { "the tolerance of Twilio", "twilio", "tolerance", "5m",
+      "has no time" },
+    { "public_url", "square", "public_url", "https://h/p", NULL },
+    { "a public_url without a scheme", "square", "public_url", "h/p",
+      "is not a URL" },
+    { "public_url where none is signed", "meta", "public_url", "https://h/p",
+      "does not sign the URL" },
+    { "signed", "hmac", "signed", "{method} {path}\n{url}{body}.", NULL },
+    { "an empty text", "hmac", "signed", "", "is empty" },
+    { "another name in braces", "hmac", "signed", "{boddy}", "other names" },
+    { "an open brace", "hmac", "signed", "{body", "other names" },
+    { "two bodies", "hmac", "signed", "{body}{body}", "more than one" },
+    { "too many pieces", "hmac", "signed",
+      "{id}{id}{id}{id}{id}{id}{id}{id}{id}{id}{id}{id}{id}{id}{id}{id}{id}",
+      "too many pieces" },
+    { "a pointer", "hmac", "timestamp", "json:/a/b", NULL },
+    { "no pointer", "hmac", "timestamp", "json:a", "no JSON pointer" },
+    { "too many places", "hmac", "id", "a,b,c,d,e,f,g,h,i",
+      "too many places" },
+    { "separator", "hmac", "separator", "comma", NULL },
+    { "another separator", "hmac", "separator", ",", "is not comma" },
+    { "unit", "hmac", "timestamp_unit", "ms", NULL },
+    { "another unit", "hmac", "timestamp_unit", "us", "is not s or ms" },
+    { "secret_encoding", "hmac", "secret_encoding", "plain", NULL },
+    { "another secret_encoding", "hmac", "secret_encoding", "base64url",
+      "is not plain" },
+    { "a setting that is unknown", "hmac", "salt", "x", "is not a setting" },
+    { "a setting of JWT", "hmac", "issuer", "x", "is not a setting" },
+    { "a setting of hmac", "jwt", "prefix", "x", "is not a setting" },
+    { "algorithms", "jwt", "algorithms", "HS256,ES384,EdDSA", NULL },
+    { "none", "jwt", "algorithms", "none", "is not a list" },
+    { "none among others", "jwt", "algorithms", "HS256,none",
+      "is not a list" },
+    { "algorithms of a preset", "vonage", "algorithms", "RS256",
+      "is not a setting" },
+    { "leeway of a preset", "messagebird", "leeway", "10s", NULL },
+    { "claim", "jwt", "claim", "a:b:c", NULL },
+    { "a claim without a value", "jwt", "claim", "a", "is not NAME:VALUE" },
+    { "an empty issuer", "jwt", "issuer", "", "is empty" },
+    { "a setting of a token", "api_key", "header", "x-api-key", NULL },
+    { "another of a token", "api_key", "prefix", "x", "is not a setting" }
+};
+
+
+typedef struct {
+    const char  *row;
+    const char  *scheme;
+    const char  *settings;    /* "a=b c=d" */
+    const char  *wrong;
+} ready_t;
+
+static const ready_t  readies[] = {
+    { "hmac", "hmac", "", NULL },
+    { "a time that is signed", "hmac",
+      "timestamp=x-t signed={timestamp}{body}", NULL },
+    { "a time that is not signed", "hmac", "timestamp=x-t",
+      "is not signed" },
+    { "a time of a query that is not signed", "hmac", "timestamp=query:t",
+      "is not signed" },
+    { "a time inside of the body", "hmac", "timestamp=json:/t", NULL },
+    { "a time inside of a body that is not signed", "hmac",
+      "timestamp=json:/t id=x signed={id}", "is not signed" },
+    { "no time", "hmac", "signed={timestamp}{body}",
+      "\"timestamp\" is missing" },
+    { "no id", "hmac", "signed={id}{body}", "\"id\" is missing" },
+    { "tolerance without a time", "hmac", "tolerance=5m", "no \"timestamp\"" },
+    { "tolerance of a preset without a time", "github", "tolerance=5m",
+      "no \"timestamp\"" },
+    { "tolerance of a preset", "discord", "tolerance=5m", NULL },
+    { "a pair without a list", "hmac",
+      "timestamp=pair:t signed={timestamp}{body}", "\"separator\" is missing" },
+    { "a list without a prefix", "hmac", "separator=comma",
+      "\"prefix\" is missing" },
+    { "a CRC", "hmac", "crc=crc_token", NULL },
+    { "a CRC with a public key", "hmac", "crc=c algorithm=ed25519",
+      "needs an HMAC" },
+    { "jwt", "jwt", "algorithms=HS256", NULL },
+    { "jwt without algorithms", "jwt", "", "\"algorithms\" is missing" }
+};
+
+
+typedef struct {
+    const char  *row;
+    const char  *scheme;
+    const char  *settings;
+    const char  *secret;
+    const char  *wrong;
+} key_row_t;
+
+#define ED25519_HEX                                                          \
+    "4fa1788b30b8fc0b987e372ca934b950aa37db9d6d8c92b443924a9aa51112bf"
+#define P256_BASE64                                                          \
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEUuWYqEKFTYUnHDzpVDJkPDC/tRpIc1ks"   \
+    "yYTwxPuu55Ea8WZNNWzLZO566REzAfmknkG1z/B6VS2ZDrhYahpLdw=="
+#define P256_PEM                                                             \
+    "-----BEGIN PUBLIC KEY-----\n"                                           \
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEUuWYqEKFTYUnHDzpVDJkPDC/tRpI\n"     \
+    "c1ksyYTwxPuu55Ea8WZNNWzLZO566REzAfmknkG1z/B6VS2ZDrhYahpLdw==\n"         \
+    "-----END PUBLIC KEY-----\n"
+
+static const key_row_t  key_rows[] = {
+    { "a secret", "meta", "", "s", NULL },
+    { "an empty secret", "meta", "", "", "is empty" },
+    { "an empty token", "telegram", "", "", "is empty" },
+    { "an empty secret of a JWT", "vonage", "", "", "is empty" },
+    { "base64 behind whsec_", "standard", "", "whsec_c2VjcmV0", NULL },
+    { "base64", "svix", "", "c2VjcmV0", NULL },
+    { "nothing behind whsec_", "standard", "", "whsec_", "is empty" },
+    { "no base64", "standard", "", "whsec_***", "is not base64" },
+    { "Stripe's whsec_ is part of it", "stripe", "", "whsec_***", NULL },
+    { "a public key behind whpk_", "standard", "",
+      "whpk_T6F4izC4/AuYfjcsqTS5UKo3251tjJK0Q5JKmqUREr8=", NULL },
+    { "half a public key", "standard", "", "whpk_T6F4izC4", "32 bytes" },
+    { "hex", "hmac", "secret_encoding=hex", "00ff", NULL },
+    { "no hex", "hmac", "secret_encoding=hex", "0", "is not hex" },
+    { "a key in hex", "discord", "", ED25519_HEX, NULL },
+    { "a key in hex, too short", "discord", "", "4fa1", "32 bytes as hex" },
+    { "a key of another kind", "discord", "", P256_PEM, "another kind" },
+    { "a key in base64", "sendgrid", "", P256_BASE64, NULL },
+    { "a key in PEM", "sendgrid", "", P256_PEM, NULL },
+    { "no key", "sendgrid", "", "secret", "is no public key" },
+    { "HS", "jwt", "algorithms=HS256", "secret", NULL },
+    { "ES", "jwt", "algorithms=ES256", P256_PEM, NULL },
+    { "ES with a secret", "jwt", "algorithms=ES256", "secret",
+      "is no public key" },
+    { "HS with a public key", "jwt", "algorithms=HS256", P256_PEM,
+      "no algorithm in" },
+    { "RS with a key of ES", "jwt", "algorithms=RS256", P256_PEM,
+      "no algorithm in" },
+    { "ES384 with a key of P-256", "jwt", "algorithms=ES384", P256_PEM,
+      "no algorithm in" },
+    { "PEM that is none", "jwt", "algorithms=HS256,RS256",
+      "-----BEGIN PUBLIC KEY-----\n", "no public key in PEM" }
+};
+
+
+typedef struct {
+    const char  *row;
+    unsigned     needs;
+    const char  *field;
+    const char  *keeps;
+    size_t       body_max;
+} asked_t;
+
+#define BODY   SLUICE_SCHEME_NEEDS_BODY
+#define WHOLE  SLUICE_SCHEME_NEEDS_WHOLE
+#define URL    SLUICE_SCHEME_NEEDS_URL
+#define TOKEN  SLUICE_SCHEME_TAKES_TOKEN
+
+static const asked_t  askeds[] = {
+    { "meta", BODY | TOKEN, "x-hub-signature-256", NULL, 3 * 1024 * 1024 },
+    { "twilio", BODY | WHOLE | URL, "x-twilio-signature",
+      "i-twilio-idempotency-token", 0 },
+    { "stripe", BODY, "stripe-signature", NULL, 0 },
+    { "github", BODY, "x-hub-signature-256", "x-github-event",
+      25 * 1024 * 1024 },
+    { "gitlab_token", 0, "x-gitlab-token", "x-gitlab-event", 0 },
+    { "slack", BODY | WHOLE, "x-slack-signature", "x-slack-retry-num", 0 },
+    { "shopify", BODY, "x-shopify-hmac-sha256", "x-shopify-topic", 0 },
+    { "square", BODY | URL, "x-square-hmacsha256-signature", NULL, 0 },
+    { "mailgun", WHOLE, NULL, NULL, 0 },
+    { "linear", BODY | WHOLE, "linear-signature", "linear-event", 0 },
+    { "vonage", BODY, "authorization", NULL, 0 },
+    { "messagebird", BODY | URL, "messagebird-signature-jwt", NULL, 0 },
+    { "evolution", 0, "authorization", NULL, 0 },
+    { "api_key", 0, "authorization", NULL, 0 },
+    { "hmac", BODY, "x-signature", NULL, 0 }
+};
+
+
+static sluice_scheme_t *
+scheme_with(const char *name, const char *text)
+{
+    const char       *p, *end, *equals;
+    sluice_scheme_t  *scheme;
+
+    scheme = sluice_scheme_create(name, strlen(name));
+    assert_non_null(scheme);
+
+    for (p = text; *p != '\0'; p = end + (*end == ' ')) {
+        end = p + strcspn(p, " ");
+        equals = strchr(p, '=');
+
+        assert_null(sluice_scheme_set(scheme, p, (size_t) (equals - p),
+                                      equals + 1,
+                                      (size_t) (end - equals - 1)));
+    }
+
+    return scheme;
+}
+
+
+static void
+check_text(const char *said, const char *expected)
+{
+    if (expected == NULL) {
+        assert_null(said);
+        return;
+    }
+
+    assert_non_null(said);
+
+    if (strstr(said, expected) == NULL) {
+        fail_msg("\"%s\" is not about \"%s\"", said, expected);
+    }
+}
+
+
+static void
+test_setting(void **state)
+{
+    char             *value;
+    size_t            len;
+    const setting_t  *row;
+    sluice_scheme_t  *scheme;
+
+    row = row_of(setting_t, state);
+    len = strlen(row->value);
+    value = (char *) rows_bytes(row->value, len);
+    scheme = sluice_scheme_create(row->scheme, strlen(row->scheme));
+
+    check_text(sluice_scheme_set(scheme, row->name, strlen(row->name), value,
+                                 len), row->wrong);
+
+    free(value);
+    sluice_scheme_destroy(scheme);
+}
+
+
+static void
+test_ready(void **state)
+{
+    const ready_t    *row;
+    sluice_scheme_t  *scheme;
+
+    row = row_of(ready_t, state);
+    scheme = scheme_with(row->scheme, row->settings);
+
+    check_text(sluice_scheme_ready(scheme), row->wrong);
+    sluice_scheme_destroy(scheme);
+}
+
+
+static void
+test_key(void **state)
+{
+    char              *secret;
+    size_t             len;
+    const char        *why;
+    sluice_key_t      *key;
+    const key_row_t   *row;
+    sluice_scheme_t   *scheme;
+
+    row = row_of(key_row_t, state);
+    scheme = scheme_with(row->scheme, row->settings);
+    len = strlen(row->secret);
+    secret = (char *) rows_bytes(row->secret, len);
+
+    assert_null(sluice_scheme_ready(scheme));
+
+    key = sluice_key_create(scheme, secret, len, &why);
+    check_text(why, row->wrong);
+    assert_int_equal(key == NULL, row->wrong != NULL);
+
+    free(secret);
+    sluice_key_destroy(key);
+    sluice_scheme_destroy(scheme);
+}
+
+
+static void
+test_asked(void **state)
+{
+    const char       *said;
+    const asked_t    *row;
+    sluice_scheme_t  *scheme;
+
+    row = row_of(asked_t, state);
+    scheme = scheme_with(row->row, "");
+
+    assert_null(sluice_scheme_ready(scheme));
+    assert_string_equal(sluice_scheme_name(scheme), row->row);
+    assert_int_equal(sluice_scheme_needs(scheme), row->needs);
+    assert_int_equal(sluice_scheme_body_max(scheme), row->body_max);
+
+    said = sluice_scheme_field(scheme, 0);
+    check_text(said, row->field);
+
+    said = sluice_scheme_keeps(scheme, 0);
+    check_text(said, row->keeps);
+
+    assert_null(sluice_scheme_field(scheme, 9));
+    assert_null(sluice_scheme_keeps(scheme, 9));
+
+    sluice_scheme_destroy(scheme);
+}
+
+
+/* Every name makes a scheme, every scheme a verdict, "none" none. */
+
+static void
+test_names(void **state)
+{
+    size_t            n;
+    sluice_scheme_t  *scheme;
+
+    for (n = 0; sluice_scheme_names[n] != NULL; n++) {
+        scheme = sluice_scheme_create(sluice_scheme_names[n],
+                                      strlen(sluice_scheme_names[n]));
+        assert_non_null(scheme);
+        assert_string_equal(sluice_scheme_name(scheme),
+                            sluice_scheme_names[n]);
+        sluice_scheme_destroy(scheme);
+    }
+
+    assert_int_equal(n, 29);
+    assert_null(sluice_scheme_create("none", 4));
+    assert_null(sluice_scheme_create("", 0));
+    assert_null(sluice_scheme_create("metas", 5));
+
+    sluice_scheme_destroy(NULL);
+    sluice_key_destroy(NULL);
+}
+
+
+static void
+test_second_field(void **state)
+{
+    sluice_scheme_t  *scheme;
+
+    scheme = scheme_with("meta", "");
+    check_text(sluice_scheme_field(scheme, 1), "x-hub-signature");
+    assert_null(sluice_scheme_field(scheme, 2));
+    sluice_scheme_destroy(scheme);
+
+    scheme = scheme_with("svix", "");
+    check_text(sluice_scheme_field(scheme, 1), "webhook-signature");
+    sluice_scheme_destroy(scheme);
+}
+
+
+int
+main(void)
+{
+    rows_add(settings, test_setting);
+    rows_add(readies, test_ready);
+    rows_add(key_rows, test_key);
+    rows_add(askeds, test_asked);
+    rows_add_one("names", test_names, NULL);
+    rows_add_one("the second field", test_second_field, NULL);
+
+    return rows_run("scheme");
+}
