@@ -177,7 +177,6 @@ sluice_spool_write(sluice_spool_writer_t *writer, const void *data, size_t len)
 
 void
 sluice_spool_begin(sluice_spool_writer_t *writer, uint8_t *dst,
-    const sluice_spool_segment_t *segment,
     const sluice_spool_record_t *record)
 {
     uint8_t  fixed[SLUICE_SPOOL_HEAD + SLUICE_SPOOL_FIXED];
@@ -197,8 +196,6 @@ sluice_spool_begin(sluice_spool_writer_t *writer, uint8_t *dst,
     writer->len = 0;
     writer->args = (size_t) record->njobs * record->nargs;
     writer->piece = 0;
-    writer->number = record->number;
-    writer->segment = segment;
 
     writer->wrong = record->njobs == 0 || record->njobs > SLUICE_SPOOL_JOBS
                     || record->nargs == 0 || record->nargs > SLUICE_SPOOL_ARGS
@@ -245,30 +242,37 @@ sluice_spool_piece(sluice_spool_writer_t *writer, const void *data, size_t len)
 size_t
 sluice_spool_end(sluice_spool_writer_t *writer)
 {
-    size_t    len;
-    uint8_t  *p;
-
     if (writer->wrong || writer->args || writer->piece) {
         return 0;
     }
 
-    p = writer->dst;
-
-    if (p == NULL) {
-        return writer->len;
+    if (writer->dst) {
+        memcpy(writer->dst, sluice_spool_magic, 4);
+        sluice_spool_put(writer->dst + 4, writer->len - SLUICE_SPOOL_HEAD, 4);
     }
 
-    len = writer->len - SLUICE_SPOOL_HEAD;
-
-    memcpy(p, sluice_spool_magic, 4);
-    sluice_spool_put(p + 4, len, 4);
-    sluice_spool_put(p + 8, writer->number, 8);
-    sluice_spool_put(p + 16, sluice_spool_crc(writer->segment->salt,
-                                              p + SLUICE_SPOOL_HEAD, len), 4);
-    sluice_spool_put(p + 20, sluice_spool_crc(writer->segment->salt, p, 20),
-                     4);
-
     return writer->len;
+}
+
+
+uint64_t
+sluice_spool_seal(const sluice_spool_segment_t *segment, uint64_t last,
+    uint8_t *p, size_t len)
+{
+    size_t          n;
+    const uint8_t  *end;
+
+    for (end = p + len; p < end; p += SLUICE_SPOOL_HEAD + n) {
+        n = (size_t) sluice_spool_get(p + 4, 4);
+
+        sluice_spool_put(p + 8, ++last, 8);
+        sluice_spool_put(p + 16, sluice_spool_crc(segment->salt,
+                                                  p + SLUICE_SPOOL_HEAD, n),
+                         4);
+        sluice_spool_put(p + 20, sluice_spool_crc(segment->salt, p, 20), 4);
+    }
+
+    return last;
 }
 
 

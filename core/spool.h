@@ -84,26 +84,31 @@ int sluice_spool_header_read(sluice_spool_segment_t *segment,
  * A record is written by begin, njobs * nargs arguments, each whole or in
  * pieces, and end, which returns its size.  With dst NULL only the size is
  * found; 0: it is larger than a record can be, or the arguments are not those
- * that were announced.
+ * that were announced.  Its number is left open.
  */
 typedef struct {
-    uint8_t                       *dst;
-    uint8_t                       *p;
-    size_t                         len;
-    size_t                         args;     /* still to come */
-    size_t                         piece;    /* bytes still to come */
-    uint64_t                       number;
-    const sluice_spool_segment_t  *segment;
-    int                            wrong;
+    uint8_t  *dst;
+    uint8_t  *p;
+    size_t    len;
+    size_t    args;     /* still to come */
+    size_t    piece;    /* bytes still to come */
+    int       wrong;
 } sluice_spool_writer_t;
 
 void sluice_spool_begin(sluice_spool_writer_t *writer, uint8_t *dst,
-    const sluice_spool_segment_t *segment,
     const sluice_spool_record_t *record);
 void sluice_spool_arg(sluice_spool_writer_t *writer, size_t len);
 void sluice_spool_piece(sluice_spool_writer_t *writer, const void *data,
     size_t len);
 size_t sluice_spool_end(sluice_spool_writer_t *writer);
+
+/*
+ * Records that lie side by side get their numbers in a segment, after `last`,
+ * and their CRCs.  Returns the number of the last one.  It may be done again
+ * for another segment.
+ */
+uint64_t sluice_spool_seal(const sluice_spool_segment_t *segment,
+    uint64_t last, uint8_t *p, size_t len);
 
 
 typedef enum {

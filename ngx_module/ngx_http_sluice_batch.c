@@ -8,15 +8,12 @@
  * that the results of the others stay where they belong.
  */
 
-#include "ngx_http_sluice_link.h"
+#include "ngx_http_sluice_spool.h"
 #include "scripts.h"
 
 
 /* batches kept for reuse */
 #define NGX_HTTP_SLUICE_SPARE  64
-
-/* arguments of add.lua for a job */
-#define NGX_HTTP_SLUICE_ARGS   9
 
 /* bytes that end a call: large ones hold Redis up, and fit only as a whole */
 #define NGX_HTTP_SLUICE_CALL   (1024 * 1024)
@@ -30,10 +27,8 @@ const sluice_script_t *const  ngx_http_sluice_batch_scripts[1] = {
 static ngx_http_sluice_batch_t *ngx_http_sluice_batch_open(
     ngx_http_sluice_link_t *link, const ngx_str_t *base, ngx_uint_t major);
 static void ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch);
-static ngx_uint_t ngx_http_sluice_batch_compact(
-    ngx_http_sluice_batch_t *batch);
-static void ngx_http_sluice_batch_job(sluice_redis_t *client,
-    const ngx_http_sluice_item_t *item);
+static void ngx_http_sluice_batch_keep(ngx_http_sluice_batch_t *batch,
+    ngx_uint_t call, ngx_http_sluice_job_e result);
 static void ngx_http_sluice_batch_reply(void *data, const redisReply *reply);
 static ngx_http_sluice_job_e ngx_http_sluice_batch_error(
     ngx_http_sluice_link_t *link, const redisReply *reply);
@@ -42,9 +37,6 @@ static void ngx_http_sluice_batch_owner(ngx_http_sluice_item_t *item,
 static void ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
     const redisReply *reply);
 static void ngx_http_sluice_batch_free(ngx_http_sluice_batch_t *batch);
-static void ngx_http_sluice_batch_register(ngx_http_sluice_batch_t *batch);
-static void ngx_http_sluice_batch_registered(void *data,
-    const redisReply *reply);
 
 
 ngx_int_t
@@ -152,13 +144,14 @@ ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link)
 }
 
 
-/* Out of the open ones, into the client's output or among those done. */
+/* Out of the open ones, into the client's output, the spool or those done. */
 
 static void
 ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch)
 {
     ngx_uint_t               i;
     sluice_redis_t          *client;
+    ngx_http_sluice_link_t  *link;
     sluice_redis_result_e    result;
 
     ngx_queue_remove(&batch->queue);
@@ -169,26 +162,39 @@ ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch)
         return;
     }
 
-    if (batch->link->state < NGX_HTTP_SLUICE_LINK_RESOLVING) {
-        ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_AWAY);
+    link = batch->link;
+
+    if (!ngx_http_sluice_redis_takes(link)) {
+        ngx_http_sluice_batch_keep(batch, 0, NGX_HTTP_SLUICE_JOB_AWAY);
         return;
     }
 
-    ngx_http_sluice_batch_register(batch);
+    ngx_http_sluice_batch_register(link, batch->base, batch->len);
 
-    client = batch->link->client;
+    client = link->client;
 
-    result = sluice_redis_script(client, &sluice_script_add, 1,
-                                 1 + NGX_HTTP_SLUICE_ARGS * batch->n,
+    result = sluice_redis_script(client, &sluice_script_add,
+                                 link->spool ? 2 : 1,
+                                 1 + NGX_HTTP_SLUICE_ARGS * batch->n
+                                 + (link->spool ? 4 : 0),
                                  ngx_current_msec);
 
     if (result == SLUICE_REDIS_OK) {
 
         sluice_redis_arg(client, batch->base, batch->len);
+
+        if (link->spool) {
+            ngx_http_sluice_batch_once_key(batch);
+        }
+
         sluice_redis_arg_int(client, batch->major);
 
         for (i = 0; i < batch->n; i++) {
-            ngx_http_sluice_batch_job(client, batch->jobs[i]);
+            ngx_http_sluice_batch_job(client, NULL, batch->jobs[i]);
+        }
+
+        if (link->spool) {
+            ngx_http_sluice_batch_once(batch);
         }
 
         result = sluice_redis_end(client, ngx_http_sluice_batch_reply, batch);
@@ -199,14 +205,33 @@ ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch)
                    result);
 
     if (result != SLUICE_REDIS_OK) {
-        ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_FULL);
+        ngx_http_sluice_batch_keep(batch, 0, NGX_HTTP_SLUICE_JOB_FULL);
+        return;
+    }
+
+    ngx_queue_insert_tail(&link->sent, &batch->queue);
+}
+
+
+/* Not for Redis: to the spool, or done.  `call`: it may have been run. */
+
+static void
+ngx_http_sluice_batch_keep(ngx_http_sluice_batch_t *batch, ngx_uint_t call,
+    ngx_http_sluice_job_e result)
+{
+    /* what is refused for its own sake would be refused again */
+
+    if (result == NGX_HTTP_SLUICE_JOB_REFUSED
+        || ngx_http_sluice_spool_take(batch, call) != NGX_OK)
+    {
+        ngx_http_sluice_batch_done(batch, result);
     }
 }
 
 
 /* Requests that are over before anything was written leave no job behind. */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_sluice_batch_compact(ngx_http_sluice_batch_t *batch)
 {
     ngx_uint_t  i, n;
@@ -226,30 +251,6 @@ ngx_http_sluice_batch_compact(ngx_http_sluice_batch_t *batch)
 }
 
 
-/* ARGV of a job, as lua/add.lua lists them */
-
-static void
-ngx_http_sluice_batch_job(sluice_redis_t *client,
-    const ngx_http_sluice_item_t *item)
-{
-    sluice_redis_arg(client, item->id.data, item->id.len);
-    sluice_redis_arg(client, item->type.data, item->type.len);
-
-    sluice_redis_arg_begin(client,
-                           item->head.len + item->data.len + item->tail.len);
-    sluice_redis_piece(client, item->head.data, item->head.len);
-    sluice_redis_piece(client, item->data.data, item->data.len);
-    sluice_redis_piece(client, item->tail.data, item->tail.len);
-
-    sluice_redis_arg(client, item->opts.data, item->opts.len);
-    sluice_redis_arg_int(client, item->delay);
-    sluice_redis_arg_int(client, item->priority);
-    sluice_redis_arg(client, "0", 1);
-    sluice_redis_arg_int(client, item->ctx->time);
-    sluice_redis_arg(client, item->dedupe.data, item->dedupe.len);
-}
-
-
 static void
 ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
 {
@@ -261,20 +262,24 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
 
     link = batch->link;
 
+    ngx_queue_remove(&batch->queue);
+
     if (reply == NULL) {
 
         /*
-         * Whether Redis has run it is not known: the sender tries again, and
-         * an id that came with the event makes the second time a duplicate.
+         * Whether Redis has run it is not known.  The spool's replay finds out;
+         * without one the sender tries again, and an id that came with the
+         * event makes the second time a duplicate.
          */
 
-        ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_AWAY);
+        ngx_http_sluice_batch_keep(batch, link->made,
+                                   NGX_HTTP_SLUICE_JOB_AWAY);
         return;
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != batch->n) {
         ngx_http_sluice_batch_complain(batch, reply);
-        ngx_http_sluice_batch_done(batch,
+        ngx_http_sluice_batch_keep(batch, 0,
                                    ngx_http_sluice_batch_error(link, reply));
         return;
     }
@@ -476,69 +481,26 @@ ngx_http_sluice_batch_free(ngx_http_sluice_batch_t *batch)
 }
 
 
-/*
- * The queue is entered into the registry before its first job, on the same
- * connection.  The table remembers which ones were: a slot that two queues
- * share costs an SADD that changes nothing.
- */
-
-static void
-ngx_http_sluice_batch_register(ngx_http_sluice_batch_t *batch)
-{
-    u_char                  **known;
-    ngx_http_sluice_link_t   *link;
-
-    link = batch->link;
-    known = &link->known[batch->hash % NGX_HTTP_SLUICE_KNOWN];
-
-    if (*known && ngx_strcmp(*known, batch->base) == 0) {
-        return;
-    }
-
-    if (*known == NULL) {
-        *known = ngx_alloc(SLUICE_KEYS_MAX, ngx_cycle->log);
-        if (*known == NULL) {
-            return;
-        }
-    }
-
-    /* "<prefix>:<queue>", the base without its last colon */
-
-    batch->base[batch->len - 1] = '\0';
-
-    if (sluice_redis_command(link->client, ngx_current_msec,
-                             ngx_http_sluice_batch_registered, link, "SADD",
-                             SLUICE_KEYS_REGISTRY, (char *) batch->base, NULL)
-        == SLUICE_REDIS_OK)
-    {
-        batch->base[batch->len - 1] = ':';
-        ngx_memcpy(*known, batch->base, batch->len + 1);
-
-    } else {
-        batch->base[batch->len - 1] = ':';
-        (*known)[0] = '\0';
-    }
-}
-
-
-static void
-ngx_http_sluice_batch_registered(void *data, const redisReply *reply)
-{
-    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_sluice_batch_forget(data);
-    }
-}
-
-
 void
-ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link)
+ngx_http_sluice_batch_drop(ngx_queue_t *queue)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                i;
+    ngx_queue_t              *q;
+    ngx_http_sluice_batch_t  *batch;
 
-    for (i = 0; i < NGX_HTTP_SLUICE_KNOWN; i++) {
-        if (link->known[i]) {
-            link->known[i][0] = '\0';
+    while (!ngx_queue_empty(queue)) {
+        q = ngx_queue_head(queue);
+        ngx_queue_remove(q);
+
+        batch = ngx_queue_data(q, ngx_http_sluice_batch_t, queue);
+
+        for (i = 0; i < batch->n; i++) {
+            if (batch->jobs[i]) {
+                batch->jobs[i]->slot = NULL;
+            }
         }
+
+        ngx_free(batch);
     }
 }
 
@@ -548,23 +510,10 @@ ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link)
 void
 ngx_http_sluice_batch_release(ngx_http_sluice_link_t *link)
 {
-    ngx_uint_t                i;
-    ngx_queue_t              *q;
-    ngx_http_sluice_batch_t  *batch;
+    ngx_uint_t    i;
+    ngx_queue_t  *q;
 
-    while (!ngx_queue_empty(&link->done)) {
-        q = ngx_queue_head(&link->done);
-        ngx_queue_remove(q);
-        ngx_queue_insert_tail(&link->spare, q);
-
-        batch = ngx_queue_data(q, ngx_http_sluice_batch_t, queue);
-
-        for (i = 0; i < batch->n; i++) {
-            if (batch->jobs[i]) {
-                batch->jobs[i]->slot = NULL;
-            }
-        }
-    }
+    ngx_http_sluice_batch_drop(&link->done);
 
     while (!ngx_queue_empty(&link->spare)) {
         q = ngx_queue_head(&link->spare);

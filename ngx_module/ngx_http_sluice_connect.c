@@ -3,7 +3,7 @@
  * or a name that the resolver is asked for each time.
  */
 
-#include "ngx_http_sluice_link.h"
+#include "ngx_http_sluice_spool.h"
 
 
 static ngx_int_t ngx_http_sluice_connect_name(ngx_http_sluice_link_t *link);
@@ -23,6 +23,14 @@ ngx_http_sluice_connect(ngx_http_sluice_link_t *link)
     }
 
     link->since = ngx_current_msec;
+
+    /* what is called from now on is called on this connection */
+
+    link->made = 0;
+    link->calls = 0;
+    (void) ngx_sprintf((u_char *) link->name, "%012xL%08xD",
+                       link->main->process->random,
+                       link->main->process->sequence++);
 
     if (link->server->by_name) {
 
@@ -264,7 +272,9 @@ ngx_http_sluice_greeted(ngx_http_sluice_link_t *link)
     link->since = ngx_current_msec;
     link->failures = 0;
     link->waiting = 0;
+    link->made = 1;
     ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_READY);
+    ngx_http_sluice_spool_ready(link);
 
     info = sluice_redis_info(link->client);
 
@@ -297,4 +307,58 @@ ngx_http_sluice_greeted(ngx_http_sluice_link_t *link)
     shown->version = info->version;
     shown->evicts = info->evicts;
     shown->no_aof = info->no_aof;
+}
+
+
+/*
+ * The first connection, and one after a good one, is worth the waiting.  While
+ * Redis is away each attempt may last as long as the timeout.
+ */
+
+ngx_uint_t
+ngx_http_sluice_redis_takes(ngx_http_sluice_link_t *link)
+{
+    if (link->spool && link->failures) {
+        return link->state == NGX_HTTP_SLUICE_LINK_READY;
+    }
+
+    return link->state >= NGX_HTTP_SLUICE_LINK_RESOLVING;
+}
+
+
+ngx_uint_t
+ngx_http_sluice_redis_usable(ngx_http_sluice_link_t *link)
+{
+    return link->state == NGX_HTTP_SLUICE_LINK_READY
+           && (!link->waiting
+               || ngx_current_msec - link->refused > NGX_HTTP_SLUICE_AWAY);
+}
+
+
+/* The state is also shown to the other processes, for sluice_status. */
+
+void
+ngx_http_sluice_redis_state(ngx_http_sluice_link_t *link,
+    ngx_http_sluice_link_e state)
+{
+    ngx_atomic_uint_t             name;
+    ngx_http_sluice_slot_link_t  *shown;
+
+    link->state = state;
+
+    shown = &link->main->process->slot->links[link->server->index];
+    name = ngx_crc32_long(link->server->name.data, link->server->name.len);
+
+    /* the slot counts on, unless the server is another one since a reload */
+
+    if (shown->name != name) {
+        ngx_memzero(shown, sizeof(ngx_http_sluice_slot_link_t));
+        shown->name = name;
+    }
+
+    shown->state = state;
+
+    if (state == NGX_HTTP_SLUICE_LINK_READY) {
+        shown->connects++;
+    }
 }

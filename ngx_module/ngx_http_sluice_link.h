@@ -6,16 +6,22 @@
 #ifndef NGX_HTTP_SLUICE_LINK_H
 #define NGX_HTTP_SLUICE_LINK_H
 
+#include "core/spool.h"
 #include "ngx_http_sluice_module.h"
 
 
 #define NGX_HTTP_SLUICE_BATCH       32       /* jobs of one EVALSHA */
 #define NGX_HTTP_SLUICE_BUCKETS     64
+#define NGX_HTTP_SLUICE_ARGS        9        /* of add.lua for a job */
+#define NGX_HTTP_SLUICE_CONNECTION  20       /* bytes of its name, hex digits */
 #define NGX_HTTP_SLUICE_KNOWN       1024     /* queues known as registered */
+#define NGX_HTTP_SLUICE_AWAY        5000     /* ms for which a "not now" counts
+                                                for sluice_health */
 
 
 typedef struct ngx_http_sluice_batch_s   ngx_http_sluice_batch_t;
 typedef struct ngx_http_sluice_depths_s  ngx_http_sluice_depths_t;
+typedef struct ngx_http_sluice_spool_s   ngx_http_sluice_spool_t;
 
 
 /* sluice_redis */
@@ -52,8 +58,9 @@ struct ngx_http_sluice_server_s {
 /* _batch.c */
 
 struct ngx_http_sluice_batch_s {
-    ngx_queue_t                     queue;      /* of the link: open or done */
+    ngx_queue_t                     queue;      /* open, sent, spooled, done */
     ngx_queue_t                     bucket;     /* while it is open */
+    uint64_t                        call;       /* its number, when sent */
     ngx_http_sluice_link_t         *link;
     ngx_http_sluice_job_e           result;     /* of all, when not NONE */
     ngx_uint_t                      major;
@@ -84,8 +91,10 @@ void ngx_http_sluice_batch_done(ngx_http_sluice_batch_t *batch,
 ngx_uint_t ngx_http_sluice_batch_complains(ngx_http_sluice_link_t *link);
 /* Answers the requests of the batches that are done. */
 void ngx_http_sluice_batch_answer(ngx_http_sluice_link_t *link);
-/* Forgets which queues are in the registry. */
-void ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link);
+/* Batches whose requests are left unanswered */
+void ngx_http_sluice_batch_drop(ngx_queue_t *queue);
+/* Without the requests that are over; how many jobs are left. */
+ngx_uint_t ngx_http_sluice_batch_compact(ngx_http_sluice_batch_t *batch);
 /* Frees what a link that ends keeps. */
 void ngx_http_sluice_batch_release(ngx_http_sluice_link_t *link);
 
@@ -102,6 +111,24 @@ void ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link);
 
 /* Frees what it keeps, when no answer can come any more. */
 void ngx_http_sluice_depth_release(ngx_http_sluice_link_t *link);
+
+
+/* _call.c */
+
+/*
+ * With a spool: KEYS[2] of the batch's call, what is remembered of those of the
+ * connection, and the arguments that go with it.
+ */
+void ngx_http_sluice_batch_once_key(ngx_http_sluice_batch_t *batch);
+void ngx_http_sluice_batch_once(ngx_http_sluice_batch_t *batch);
+/* ARGV of a job, into a command or, client being NULL, a record */
+void ngx_http_sluice_batch_job(sluice_redis_t *client,
+    sluice_spool_writer_t *writer, const ngx_http_sluice_item_t *item);
+/* Before a queue's first job; base[len] is NUL. */
+void ngx_http_sluice_batch_register(ngx_http_sluice_link_t *link,
+    u_char *base, size_t len);
+/* Forgets which queues are in the registry. */
+void ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link);
 
 
 /* _redis.c, _connect.c, _tls.c */
@@ -141,14 +168,20 @@ struct ngx_http_sluice_link_s {
 #if (NGX_SSL)
     ngx_ssl_session_t              *session;    /* to resume, or NULL */
 #endif
+    char                            name[NGX_HTTP_SLUICE_CONNECTION];
+    uint64_t                        calls;      /* of this connection */
     ngx_queue_t                     open;       /* batches of this turn */
     ngx_queue_t                     unwaited;   /* Redis has them */
+    ngx_queue_t                     sent;       /* in the order of calls */
     ngx_queue_t                     done;       /* to be answered */
     ngx_queue_t                     spare;
     ngx_uint_t                      nspare;
     ngx_queue_t                     buckets[NGX_HTTP_SLUICE_BUCKETS];
     u_char                         *known[NGX_HTTP_SLUICE_KNOWN];
     ngx_http_sluice_depths_t       *depths;     /* of queues, or NULL */
+    ngx_http_sluice_spool_t        *spool;      /* NULL without sluice_spool */
+    unsigned                        made:1;     /* it was ready, so that what
+                                                   is lost may have been run */
     unsigned                        waiting:1;  /* `refused` is set */
     unsigned                        complaint:1; /* `complained` is set */
     unsigned                        asking:1;   /* a WAIT is on its way */
@@ -163,6 +196,8 @@ ngx_http_sluice_link_t *ngx_http_sluice_redis_link(
     ngx_http_sluice_main_conf_t *mcf, const ngx_http_sluice_server_t *server);
 /* Ready, or on its way: 1.  Down and not to be tried yet: 0. */
 ngx_uint_t ngx_http_sluice_redis_wake(ngx_http_sluice_link_t *link);
+/* A job is given to it: else, with a spool, there is nothing to wait for. */
+ngx_uint_t ngx_http_sluice_redis_takes(ngx_http_sluice_link_t *link);
 /* Does the link take jobs now, as far as is known? */
 ngx_uint_t ngx_http_sluice_redis_usable(ngx_http_sluice_link_t *link);
 

@@ -31,10 +31,6 @@ static uint64_t ngx_http_sluice_metric_keys(
     const ngx_http_sluice_metrics_t *m, ngx_uint_t i, uintptr_t data);
 
 
-#define ngx_http_sluice_metric_end                                            \
-    { NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, 0 }
-
-
 /* The ledger: the rows of a group add up to its "received". */
 
 #define ngx_http_sluice_ledger_data(group, counter)                           \
@@ -52,6 +48,8 @@ static uint64_t ngx_http_sluice_metric_keys(
       ngx_http_sluice_ledger_data(group, NGX_HTTP_SLUICE_RECEIVED), 0 },      \
     ngx_http_sluice_outcome_row(group, prefix, "enqueued",                    \
                                 NGX_HTTP_SLUICE_ENQUEUED),                    \
+    ngx_http_sluice_outcome_row(group, prefix, "spooled",                     \
+                                NGX_HTTP_SLUICE_SPOOLED),                     \
     ngx_http_sluice_outcome_row(group, prefix, "duplicate",                   \
                                 NGX_HTTP_SLUICE_DUPLICATE),                   \
     ngx_http_sluice_outcome_row(group, prefix, "passed",                      \
@@ -82,10 +80,6 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_guarded_metrics[] = {
 
 
 /* Counters of the slots: one row each. */
-
-#define ngx_http_sluice_slot_row(member, key, metric, label, help, field)     \
-    { member, key, metric, label, NGX_HTTP_SLUICE_METRIC_COUNTER, help,       \
-      ngx_http_sluice_metric_sum, offsetof(ngx_http_sluice_slot_t, field), 0 }
 
 #define ngx_http_sluice_refusal_row(key, why)                                 \
     ngx_http_sluice_slot_row(NULL, key, "refused_total", "reason",            \
@@ -247,6 +241,9 @@ const ngx_http_sluice_section_t  ngx_http_sluice_sections[] = {
 
     { "redis", ngx_http_sluice_metric_server,
       { { "name", "server" }, { NULL, NULL } }, ngx_http_sluice_redis_metrics },
+
+    { "spool", NULL, ngx_http_sluice_no_idents,
+      ngx_http_sluice_spool_metrics },
 
     { "zones", ngx_http_sluice_metric_zone,
       { { "name", "zone" }, { NULL, NULL } }, ngx_http_sluice_zone_metrics },

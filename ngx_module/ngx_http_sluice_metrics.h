@@ -76,6 +76,17 @@ struct ngx_http_sluice_section_s {
     const ngx_http_sluice_metric_t *metrics;  /* up to one without a key */
 };
 
+/* The last row; and a row that is a counter of the slots, `field` there */
+#define ngx_http_sluice_metric_end                                            \
+    { NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, 0 }
+
+#define ngx_http_sluice_slot_row(member, key, metric, label, help, field)     \
+    { member, key, metric, label, NGX_HTTP_SLUICE_METRIC_COUNTER, help,       \
+      ngx_http_sluice_metric_sum, offsetof(ngx_http_sluice_slot_t, field), 0 }
+
+/* Rows that stand in files of their own */
+extern const ngx_http_sluice_metric_t  ngx_http_sluice_spool_metrics[];
+
 /* All of them, up to one without a name */
 extern const ngx_http_sluice_section_t  ngx_http_sluice_sections[];
 

@@ -2,6 +2,7 @@
  * The directives, and the life of the configuration and of a process.
  */
 
+#include "ngx_http_sluice_spool.h"
 #include "ngx_http_sluice_table.h"
 
 
@@ -35,6 +36,13 @@ static ngx_command_t  ngx_http_sluice_commands[] = {
     { ngx_string("sluice_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_sluice_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sluice_spool"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_sluice_spool,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -472,6 +480,7 @@ ngx_http_sluice_init_process(ngx_cycle_t *cycle)
     if (mcf) {
         (void) ngx_http_sluice_status_process(mcf);
         ngx_http_sluice_table_start(mcf);
+        ngx_http_sluice_spool_start(mcf);
     }
 
     return NGX_OK;
@@ -486,6 +495,7 @@ ngx_http_sluice_exit_process(ngx_cycle_t *cycle)
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_sluice_module);
 
     if (mcf && mcf->process->pid == ngx_pid) {
+        ngx_http_sluice_spool_stop(mcf);
         ngx_http_sluice_redis_exit(mcf);
         ngx_http_sluice_table_exit(mcf);
         ngx_http_sluice_status_leave(mcf);

@@ -45,7 +45,8 @@
 
 
 typedef struct ngx_http_sluice_item_s  ngx_http_sluice_item_t;
-typedef struct ngx_http_sluice_link_s  ngx_http_sluice_link_t;
+typedef struct ngx_http_sluice_link_s        ngx_http_sluice_link_t;
+typedef struct ngx_http_sluice_spool_conf_s  ngx_http_sluice_spool_conf_t;
 typedef struct ngx_http_sluice_server_s  ngx_http_sluice_server_t;
 
 typedef struct ngx_http_sluice_tenants_s      ngx_http_sluice_tenants_t;
@@ -184,6 +185,7 @@ struct ngx_http_sluice_process_s {
     ngx_http_sluice_slot_t         *slot;       /* never NULL once begun */
     ngx_http_sluice_slot_t          unshared;   /* when the zone is full */
     ngx_http_sluice_link_t         *links[NGX_HTTP_SLUICE_SERVERS];
+    ngx_event_t                     tick;       /* of sluice_spool */
 };
 
 
@@ -193,6 +195,7 @@ struct ngx_http_sluice_main_conf_s {
     ngx_array_t                     variables;  /* ngx_str_t, of sluice_json */
     ngx_array_t                     secrets;    /* ngx_uint_t, new variables */
     ngx_shm_zone_t                 *status;
+    ngx_http_sluice_spool_conf_t   *spool;      /* NULL: none */
     ngx_http_sluice_tenants_t      *tenants;    /* NULL: no table */
     ngx_http_core_loc_conf_t       *core;       /* of http{}: the resolver */
     ngx_http_sluice_process_t      *process;
@@ -224,6 +227,7 @@ typedef enum {
     NGX_HTTP_SLUICE_JOB_WAITING,
     NGX_HTTP_SLUICE_JOB_ACCEPTED,
     NGX_HTTP_SLUICE_JOB_DUPLICATE,
+    NGX_HTTP_SLUICE_JOB_SPOOLED,
     NGX_HTTP_SLUICE_JOB_FULL,        /* a bound of what is in flight */
     NGX_HTTP_SLUICE_JOB_AWAY,        /* no connection, or it was lost */
     NGX_HTTP_SLUICE_JOB_UNABLE,      /* Redis says that it cannot now */

@@ -3,7 +3,7 @@
  * last result answers.
  */
 
-#include "ngx_http_sluice_link.h"
+#include "ngx_http_sluice_spool.h"
 
 
 static ngx_int_t ngx_http_sluice_send(ngx_http_sluice_link_t *link,
@@ -76,15 +76,15 @@ ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 
 
 /*
- * NGX_OK: the item is on its way; else its job says why it is not.  Here, and
- * in ngx_http_sluice_enqueued(), are the two places of a spool.
+ * NGX_OK: the item is on its way, to the spool when there is one and Redis is
+ * away; else its job says why it is not.
  */
 
 static ngx_int_t
 ngx_http_sluice_send(ngx_http_sluice_link_t *link,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf)
 {
-    if (!ngx_http_sluice_redis_wake(link)) {
+    if (!ngx_http_sluice_redis_wake(link) && link->spool == NULL) {
         item->job = NGX_HTTP_SLUICE_JOB_AWAY;
         return NGX_ERROR;
     }
@@ -159,6 +159,15 @@ ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
 
             if (!failed) {
                 ctx->job = NGX_HTTP_SLUICE_JOB_ACCEPTED;
+            }
+
+            break;
+
+        case NGX_HTTP_SLUICE_JOB_SPOOLED:
+            ngx_http_sluice_status_item(ctx, NGX_HTTP_SLUICE_SPOOLED);
+
+            if (!failed && ctx->job == NGX_HTTP_SLUICE_JOB_DUPLICATE) {
+                ctx->job = NGX_HTTP_SLUICE_JOB_SPOOLED;
             }
 
             break;

@@ -7,16 +7,13 @@
  * for the answers.  Nothing else of a link holds a process back.
  */
 
-#include "ngx_http_sluice_link.h"
+#include "ngx_http_sluice_spool.h"
 
 
 #define NGX_HTTP_SLUICE_READ  16384
 
 /* ms after which a connection that was lost had been a good one */
 #define NGX_HTTP_SLUICE_SOUND  1000
-
-/* ms for which "not now" of Redis makes the link unusable, for sluice_health */
-#define NGX_HTTP_SLUICE_AWAY  5000
 
 
 static ngx_http_sluice_link_t *ngx_http_sluice_redis_create(
@@ -83,12 +80,27 @@ ngx_http_sluice_redis_create(ngx_http_sluice_main_conf_t *mcf,
 
     ngx_queue_init(&link->open);
     ngx_queue_init(&link->unwaited);
+    ngx_queue_init(&link->sent);
     ngx_queue_init(&link->done);
     ngx_queue_init(&link->spare);
 
     for (i = 0; i < NGX_HTTP_SLUICE_BUCKETS; i++) {
         ngx_queue_init(&link->buckets[i]);
     }
+
+#if (NGX_THREADS)
+
+    if (mcf->spool) {
+        link->spool = ngx_http_sluice_spool_create(link);
+
+        if (link->spool == NULL) {
+            sluice_redis_destroy(link->client);
+            ngx_free(link);
+            return NULL;
+        }
+    }
+
+#endif
 
     return link;
 }
@@ -110,44 +122,6 @@ ngx_http_sluice_redis_wake(ngx_http_sluice_link_t *link)
     ngx_http_sluice_connect(link);
 
     return link->state >= NGX_HTTP_SLUICE_LINK_RESOLVING;
-}
-
-
-ngx_uint_t
-ngx_http_sluice_redis_usable(ngx_http_sluice_link_t *link)
-{
-    return link->state == NGX_HTTP_SLUICE_LINK_READY
-           && (!link->waiting
-               || ngx_current_msec - link->refused > NGX_HTTP_SLUICE_AWAY);
-}
-
-
-/* The state is also shown to the other processes, for sluice_status. */
-
-void
-ngx_http_sluice_redis_state(ngx_http_sluice_link_t *link,
-    ngx_http_sluice_link_e state)
-{
-    ngx_atomic_uint_t             name;
-    ngx_http_sluice_slot_link_t  *shown;
-
-    link->state = state;
-
-    shown = &link->main->process->slot->links[link->server->index];
-    name = ngx_crc32_long(link->server->name.data, link->server->name.len);
-
-    /* the slot counts on, unless the server is another one since a reload */
-
-    if (shown->name != name) {
-        ngx_memzero(shown, sizeof(ngx_http_sluice_slot_link_t));
-        shown->name = name;
-    }
-
-    shown->state = state;
-
-    if (state == NGX_HTTP_SLUICE_LINK_READY) {
-        shown->connects++;
-    }
 }
 
 
@@ -575,6 +549,12 @@ ngx_http_sluice_redis_exit(ngx_http_sluice_main_conf_t *mcf)
 
 #if (NGX_SSL)
         ngx_http_sluice_tls_forget(link);
+#endif
+
+#if (NGX_THREADS)
+        if (link->spool) {
+            ngx_http_sluice_spool_destroy(link->spool);
+        }
 #endif
 
         ngx_http_sluice_batch_release(link);

@@ -206,6 +206,10 @@ ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *slot)
         slot->links[i].pending = 0;
     }
 
+    slot->spool.bytes = 0;
+    slot->spool.segments = 0;
+    slot->spool.oldest = 0;
+
     slot->pid = 0;
 }
 

@@ -27,6 +27,7 @@ typedef struct ngx_http_sluice_process_s    ngx_http_sluice_process_t;
 typedef enum {
     NGX_HTTP_SLUICE_RECEIVED = 0,
     NGX_HTTP_SLUICE_ENQUEUED,
+    NGX_HTTP_SLUICE_SPOOLED,       /* on the disk, until Redis takes it */
     NGX_HTTP_SLUICE_DUPLICATE,
     NGX_HTTP_SLUICE_PASSED,        /* answered or handed on by the location */
     NGX_HTTP_SLUICE_LIMITED,
@@ -72,6 +73,19 @@ typedef struct {
     ngx_atomic_t                    no_aof;     /* 1: appendonly is off */
 } ngx_http_sluice_slot_link_t;
 
+/* The spool of a process; the first three are of files that it holds now. */
+
+typedef struct {
+    ngx_atomic_t                    bytes;
+    ngx_atomic_t                    segments;
+    ngx_atomic_t                    oldest;     /* ms, when it was begun */
+    ngx_atomic_t                    written;    /* jobs */
+    ngx_atomic_t                    replayed;   /* jobs */
+    ngx_atomic_t                    bad;        /* pieces set aside */
+    ngx_atomic_t                    errors;
+    ngx_atomic_t                    error;      /* the last one's errno */
+} ngx_http_sluice_slot_spool_t;
+
 /*
  * Written by one process.  The next one that takes the slot counts on: a
  * counter is never added up, moved or set back.  A new one needs only its
@@ -87,6 +101,7 @@ typedef struct {
     ngx_atomic_t                    times[NGX_HTTP_SLUICE_TIMES];
     ngx_atomic_t                    took;       /* ms, of all in times */
     ngx_http_sluice_slot_link_t     links[NGX_HTTP_SLUICE_SERVERS];
+    ngx_http_sluice_slot_spool_t    spool;
 } ngx_http_sluice_slot_t;
 
 /* A tenant that was heard; the table follows the slots in their zone. */

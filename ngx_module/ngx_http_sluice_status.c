@@ -3,7 +3,7 @@
  * one of two forms.  sluice_health: does this process take events?
  */
 
-#include "ngx_http_sluice_link.h"
+#include "ngx_http_sluice_spool.h"
 #include "ngx_http_sluice_metrics.h"
 
 
@@ -471,7 +471,9 @@ ngx_http_sluice_health_handler(ngx_http_request_t *r)
 
         (void) ngx_http_sluice_redis_wake(link);
 
-        if (ngx_http_sluice_redis_usable(link)) {
+        if (ngx_http_sluice_redis_usable(link)
+            || ngx_http_sluice_spool_usable(link))
+        {
             continue;
         }
 

@@ -83,8 +83,8 @@ static const char  *ngx_http_sluice_verify_statuses[] = {
 };
 
 static const char  *ngx_http_sluice_enqueue_statuses[] = {
-    NULL, "waiting", "accepted", "duplicate", "full", "away", "unable",
-    "unreplicated", "refused"
+    NULL, "waiting", "accepted", "duplicate", "spooled", "full",
+    "away", "unable", "unreplicated", "refused"
 };
 
 

@@ -54,9 +54,9 @@ Authorization: Bearer k
 [("") x 8, "Cache-Control: no-store\nContent-Type: application/json"]
 --- response_body_like eval
 [("") x 8,
- '"events":\{"received":7,"enqueued":2,"duplicate":1,"passed":0,"limited":1,'
+ '"events":\{"received":7,"enqueued":2,"spooled":0,"duplicate":1,"passed":0,"limited":1,'
  . '"refused":3,"failed":0,"aborted":0,"in_flight":0\},'
- . '"guarded":\{"received":1,"enqueued":0,"duplicate":0,"passed":1,.*'
+ . '"guarded":\{"received":1,"enqueued":0,"spooled":0,"duplicate":0,"passed":1,.*'
  . '"tenant":1,"body":1,"method":1']
 
 
@@ -159,7 +159,7 @@ No such file or directory
 --- redis
 LLEN bull:q:wait => 4
 --- response_body_like eval
-[("") x 4, '"events":\{"received":4,"enqueued":4,"duplicate":0,"passed":0,"limited":0,"refused":0,"failed":0,"aborted":0,"in_flight":0\}.*"refused":\{"missing":0,']
+[("") x 4, '"events":\{"received":4,"enqueued":4,"spooled":0,"duplicate":0,"passed":0,"limited":0,"refused":0,"failed":0,"aborted":0,"in_flight":0\}.*"refused":\{"missing":0,']
 --- no_error_log
 [alert]
 
@@ -178,7 +178,7 @@ LLEN bull:q:wait => 4
 ["POST /x\n{}", "POST /y?k=1\n{}", "POST /y?k=1\n{}", "GET /s"]
 --- error_code eval: [503, 503, 503, 200]
 --- response_body_like eval
-[("") x 3, '"events":\{"received":3,"enqueued":0,"duplicate":0,"passed":0,"limited":0,"refused":0,"failed":3,"aborted":0,"in_flight":0\}']
+[("") x 3, '"events":\{"received":3,"enqueued":0,"spooled":0,"duplicate":0,"passed":0,"limited":0,"refused":0,"failed":3,"aborted":0,"in_flight":0\}']
 --- no_error_log
 [alert]
 
@@ -193,6 +193,6 @@ LLEN bull:q:wait => 4
 --- request eval: ["POST /p?k=1\n{}", "GET /s"]
 --- error_code eval: [200, 200]
 --- response_body_like eval
-["", '"events":\{"received":1,"enqueued":1,.*"in_flight":0\},"guarded":\{"received":1,"enqueued":0,"duplicate":0,"passed":1,.*"in_flight":0\}']
+["", '"events":\{"received":1,"enqueued":1,.*"in_flight":0\},"guarded":\{"received":1,"enqueued":0,"spooled":0,"duplicate":0,"passed":1,.*"in_flight":0\}']
 --- no_error_log
 [alert]

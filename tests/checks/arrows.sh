@@ -43,7 +43,7 @@ check() {
 }
 
 pure='^(assert|ctype|errno|inttypes|limits|math|stdarg|stdbool|stddef|stdint'
-pure="$pure|stdio|stdlib|string|strings|emmintrin)[.]h\$"
+pure="$pure|stdio|stdlib|string|strings|[en]mmintrin)[.]h\$"
 
 check core '^core/[a-z0-9_]+[.]h$' "$pure|^openssl/|^hiredis/"
 

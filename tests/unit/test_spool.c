@@ -27,7 +27,6 @@ record(uint8_t *dst, uint64_t number, unsigned njobs, const char *data)
     sluice_spool_writer_t  w;
 
     memset(&r, 0, sizeof(r));
-    r.number = number;
     r.time = 1700000000000;
     r.major = 6;
     r.njobs = njobs;
@@ -42,7 +41,7 @@ record(uint8_t *dst, uint64_t number, unsigned njobs, const char *data)
     }
 
     len = strlen(data);
-    sluice_spool_begin(&w, dst, &segment, &r);
+    sluice_spool_begin(&w, dst, &r);
 
     for (i = 0; i < njobs; i++) {
         sluice_spool_arg(&w, 4);
@@ -52,7 +51,20 @@ record(uint8_t *dst, uint64_t number, unsigned njobs, const char *data)
         sluice_spool_piece(&w, data + len / 2, len - len / 2);
     }
 
-    return sluice_spool_end(&w);
+    len = sluice_spool_end(&w);
+
+    if (dst) {
+
+        /* sealed for another segment before, as after one that failed */
+
+        sluice_spool_segment_t  other = { "", 99 };
+
+        (void) sluice_spool_seal(&other, 7, dst, len);
+        assert_int_equal(sluice_spool_seal(&segment, number - 1, dst, len),
+                         number);
+    }
+
+    return len;
 }
 
 
@@ -204,7 +216,7 @@ test_writer(void **state)
         r.connection = text;
         r.connection_len = cases[n].connection;
 
-        sluice_spool_begin(&w, NULL, &segment, &r);
+        sluice_spool_begin(&w, NULL, &r);
 
         for (i = 0; i < cases[n].args; i++) {
             sluice_spool_arg(&w, cases[n].announced);

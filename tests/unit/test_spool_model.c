@@ -24,8 +24,7 @@
 /* A record of new jobs, perhaps of a call whose outcome is not known */
 
 static size_t
-put_record(world_t *w, uint8_t *dst, const sluice_spool_segment_t *segment,
-    uint64_t number, int base)
+put_record(world_t *w, uint8_t *dst, int base)
 {
     int                    i;
     char                   text[32];
@@ -35,7 +34,6 @@ put_record(world_t *w, uint8_t *dst, const sluice_spool_segment_t *segment,
     sluice_spool_writer_t  writer;
 
     memset(&record, 0, sizeof(record));
-    record.number = number;
     record.time = 1000;
     record.major = 6;
     record.njobs = 1 + (unsigned) rnd(w, 3);
@@ -52,7 +50,7 @@ put_record(world_t *w, uint8_t *dst, const sluice_spool_segment_t *segment,
         call.number = record.call;
     }
 
-    sluice_spool_begin(&writer, dst, segment, &record);
+    sluice_spool_begin(&writer, dst, &record);
 
     for (i = 0; i < (int) record.njobs; i++) {
         w->jobs[w->njobs].file = w->current;
@@ -99,8 +97,7 @@ put_group(world_t *w, sluice_spool_file_t *file,
     for (n = 1 + (int) rnd(w, 4); n; n--) {
 
         from = w->njobs;
-        size = put_record(w, group + len, segment, ++*number,
-                          (int) rnd(w, 3) > 0);
+        size = put_record(w, group + len, rnd(w, 3) > 0);
 
         for (i = from; i < w->njobs; i++) {
             w->jobs[i].from = file->size + len;
@@ -110,6 +107,7 @@ put_group(world_t *w, sluice_spool_file_t *file,
         len += size;
     }
 
+    *number = sluice_spool_seal(segment, *number, group, len);
     err = sluice_spool_append(file, &disk, group, len, 1);
 
     for (i = first; i < w->njobs; i++) {

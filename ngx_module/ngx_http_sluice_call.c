@@ -1,0 +1,198 @@
+/*
+ * What a batch says in a call of lua/add.lua, or in a record of the spool: its
+ * jobs, and what lets a call that may come twice be run once.
+ */
+
+#include "ngx_http_sluice_spool.h"
+
+
+/* calls after which those that were answered are forgotten by Redis */
+#define NGX_HTTP_SLUICE_FORGET  16
+
+
+static void ngx_http_sluice_batch_registered(void *data,
+    const redisReply *reply);
+
+
+static ngx_inline void
+ngx_http_sluice_batch_arg(sluice_redis_t *client,
+    sluice_spool_writer_t *writer, const void *data, size_t len)
+{
+    if (client) {
+        sluice_redis_arg(client, data, len);
+
+    } else {
+        sluice_spool_arg(writer, len);
+        sluice_spool_piece(writer, data, len);
+    }
+}
+
+
+static ngx_inline void
+ngx_http_sluice_batch_int(sluice_redis_t *client,
+    sluice_spool_writer_t *writer, int64_t value)
+{
+    u_char  text[NGX_INT64_LEN];
+
+    if (client) {
+        sluice_redis_arg_int(client, value);
+
+    } else {
+        ngx_http_sluice_batch_arg(NULL, writer, text,
+                                  ngx_sprintf(text, "%L", value) - text);
+    }
+}
+
+
+/* As lua/add.lua lists them */
+
+void
+ngx_http_sluice_batch_job(sluice_redis_t *client,
+    sluice_spool_writer_t *writer, const ngx_http_sluice_item_t *item)
+{
+    size_t  len;
+
+    ngx_http_sluice_batch_arg(client, writer, item->id.data, item->id.len);
+    ngx_http_sluice_batch_arg(client, writer, item->type.data, item->type.len);
+
+    len = item->head.len + item->data.len + item->tail.len;
+
+    if (client) {
+        sluice_redis_arg_begin(client, len);
+        sluice_redis_piece(client, item->head.data, item->head.len);
+        sluice_redis_piece(client, item->data.data, item->data.len);
+        sluice_redis_piece(client, item->tail.data, item->tail.len);
+
+    } else {
+        sluice_spool_arg(writer, len);
+        sluice_spool_piece(writer, item->head.data, item->head.len);
+        sluice_spool_piece(writer, item->data.data, item->data.len);
+        sluice_spool_piece(writer, item->tail.data, item->tail.len);
+    }
+
+    ngx_http_sluice_batch_arg(client, writer, item->opts.data, item->opts.len);
+    ngx_http_sluice_batch_int(client, writer, item->delay);
+    ngx_http_sluice_batch_int(client, writer, item->priority);
+    ngx_http_sluice_batch_arg(client, writer, "0", 1);
+    ngx_http_sluice_batch_int(client, writer, item->ctx->time);
+    ngx_http_sluice_batch_arg(client, writer, item->dedupe.data,
+                              item->dedupe.len);
+}
+
+
+/* What is remembered of this connection's calls: KEYS[2], and its arguments */
+
+void
+ngx_http_sluice_batch_once_key(ngx_http_sluice_batch_t *batch)
+{
+    char    key[SLUICE_KEYS_MAX];
+    size_t  len;
+
+    /* 0, when the prefix is too long for it, is an error of the call */
+
+    len = sluice_keys_edge(key, sizeof(key), (char *) batch->base, batch->len,
+                           batch->link->name, NGX_HTTP_SLUICE_CONNECTION);
+
+    sluice_redis_arg(batch->link->client, key, len);
+}
+
+
+void
+ngx_http_sluice_batch_once(ngx_http_sluice_batch_t *batch)
+{
+    uint64_t                  upto;
+    ngx_queue_t              *q;
+    sluice_redis_t           *client;
+    ngx_http_sluice_link_t   *link;
+    ngx_http_sluice_batch_t  *oldest;
+
+    link = batch->link;
+    client = link->client;
+    upto = 0;
+
+    batch->call = ++link->calls;
+
+    /* now and then what was answered is forgotten */
+
+    if (batch->call % NGX_HTTP_SLUICE_FORGET == 0) {
+
+        upto = batch->call - 1;
+
+        if (!ngx_queue_empty(&link->sent)) {
+            q = ngx_queue_head(&link->sent);
+            oldest = ngx_queue_data(q, ngx_http_sluice_batch_t, queue);
+            upto = oldest->call - 1;
+        }
+    }
+
+    sluice_redis_arg(client, "call", 4);
+    sluice_redis_arg_int(client, (int64_t) batch->call);
+    sluice_redis_arg_int(client, (int64_t) upto);
+    sluice_redis_arg_int(client, ngx_http_sluice_spool_ttl(link->main->spool));
+}
+
+
+/*
+ * The queue is entered into the registry before its first job, on the same
+ * connection.  The table remembers which ones were: a slot that two queues
+ * share costs an SADD that changes nothing.
+ */
+
+void
+ngx_http_sluice_batch_register(ngx_http_sluice_link_t *link, u_char *base,
+    size_t len)
+{
+    u_char  **known;
+
+    known = &link->known[ngx_crc32_short(base, len) % NGX_HTTP_SLUICE_KNOWN];
+
+    if (*known && ngx_strcmp(*known, base) == 0) {
+        return;
+    }
+
+    if (*known == NULL) {
+        *known = ngx_alloc(SLUICE_KEYS_MAX, ngx_cycle->log);
+        if (*known == NULL) {
+            return;
+        }
+    }
+
+    /* "<prefix>:<queue>", the base without its last colon */
+
+    base[len - 1] = '\0';
+
+    if (sluice_redis_command(link->client, ngx_current_msec,
+                             ngx_http_sluice_batch_registered, link, "SADD",
+                             SLUICE_KEYS_REGISTRY, (char *) base, NULL)
+        == SLUICE_REDIS_OK)
+    {
+        base[len - 1] = ':';
+        ngx_memcpy(*known, base, len + 1);
+
+    } else {
+        base[len - 1] = ':';
+        (*known)[0] = '\0';
+    }
+}
+
+
+static void
+ngx_http_sluice_batch_registered(void *data, const redisReply *reply)
+{
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_sluice_batch_forget(data);
+    }
+}
+
+
+void
+ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_SLUICE_KNOWN; i++) {
+        if (link->known[i]) {
+            link->known[i][0] = '\0';
+        }
+    }
+}

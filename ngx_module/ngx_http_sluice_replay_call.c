@@ -1,0 +1,217 @@
+/*
+ * The calls of the replay, one at a time, and what becomes of them.
+ */
+
+#include "ngx_http_sluice_spool.h"
+#include "scripts.h"
+
+
+#if (NGX_THREADS)
+
+
+static void ngx_http_sluice_replay_records(ngx_http_sluice_spool_t *spool);
+static void ngx_http_sluice_replay_reply(void *data, const redisReply *reply);
+static void ngx_http_sluice_replay_refused(ngx_http_sluice_spool_t *spool,
+    const redisReply *reply);
+
+
+/* The call that core/spool_replay.h found at `pos` */
+
+void
+ngx_http_sluice_replay_call(ngx_http_sluice_spool_t *spool)
+{
+    char                           key[SLUICE_KEYS_MAX];
+    size_t                         len;
+    u_char                         base[SLUICE_KEYS_MAX];
+    sluice_redis_t                *client;
+    sluice_redis_result_e          result;
+    ngx_http_sluice_replay_t      *replay;
+    const sluice_spool_record_t   *first;
+
+    replay = &spool->replay;
+    first = &replay->state.first;
+    client = spool->link->client;
+
+    if (first->call) {
+        len = sluice_keys_edge(key, sizeof(key), first->base, first->base_len,
+                               first->connection, first->connection_len);
+    } else {
+        len = sluice_keys_spool(key, sizeof(key), first->base,
+                                first->base_len, replay->segment->id.name,
+                                SLUICE_SPOOL_NAME);
+    }
+
+    if (len == 0 || first->base_len >= sizeof(base)) {
+        (void) sluice_spool_replay_refused(&replay->state);
+        ngx_http_sluice_replay_aside(spool, replay->state.size);
+        return;
+    }
+
+    ngx_memcpy(base, first->base, first->base_len);
+    base[first->base_len] = '\0';
+
+    ngx_http_sluice_batch_register(spool->link, base, first->base_len);
+
+    result = sluice_redis_script(client, &sluice_script_add, 2,
+                                 1 + replay->state.njobs * first->nargs + 4,
+                                 ngx_current_msec);
+
+    if (result == SLUICE_REDIS_OK) {
+        sluice_redis_arg(client, first->base, first->base_len);
+        sluice_redis_arg(client, key, len);
+        sluice_redis_arg_int(client, first->major);
+
+        ngx_http_sluice_replay_records(spool);
+
+        if (first->call) {
+            sluice_redis_arg(client, "call", 4);
+            sluice_redis_arg_int(client, (int64_t) first->call);
+            sluice_redis_arg(client, "0", 1);
+
+        } else {
+            sluice_redis_arg(client, "spool", 5);
+            sluice_redis_arg_int(client, (int64_t) first->number);
+            sluice_redis_arg_int(client, (int64_t) replay->state.upto);
+        }
+
+        sluice_redis_arg_int(client, ngx_http_sluice_spool_ttl(spool->conf));
+
+        result = sluice_redis_end(client, ngx_http_sluice_replay_reply, spool);
+    }
+
+    if (result != SLUICE_REDIS_OK) {
+        ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
+        return;
+    }
+
+    replay->calling = 1;
+    replay->asked = ngx_current_msec;
+
+    ngx_post_event(&spool->link->flush, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_sluice_replay_records(ngx_http_sluice_spool_t *spool)
+{
+    size_t                     i, len, n, size;
+    uint64_t                   last;
+    const uint8_t             *at, *data, *p;
+    sluice_spool_record_t      record;
+    ngx_http_sluice_replay_t  *replay;
+
+    replay = &spool->replay;
+    p = replay->buf + replay->pos;
+    last = replay->state.last;
+
+    for (n = 0; n < replay->state.nrecords; n++, p += size) {
+
+        (void) sluice_spool_read(&replay->state.segment, last, p,
+                                 replay->state.size, 1, &record, &size);
+        last = record.number;
+        at = record.args;
+
+        for (i = 0; i < (size_t) record.njobs * record.nargs; i++) {
+            sluice_spool_arg_next(&at, &data, &len);
+            sluice_redis_arg(spool->link->client, data, len);
+        }
+    }
+}
+
+
+/*
+ * The next call is made in another turn; while live events are on their way,
+ * after as much time as this one took, so that they have at least half.
+ */
+
+static void
+ngx_http_sluice_replay_reply(void *data, const redisReply *reply)
+{
+    ngx_http_sluice_spool_t *spool = data;
+
+    uint64_t                   position;
+    ngx_http_sluice_replay_t  *replay;
+
+    replay = &spool->replay;
+    replay->calling = 0;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_sluice_replay_refused(spool, reply);
+        return;
+    }
+
+    /* an integer: all or a part of it was run before */
+
+    position = UINT64_MAX;
+
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        spool->link->main->process->slot->spool.replayed +=
+                                                     replay->state.njobs;
+
+    } else if (replay->state.first.call == 0) {
+        position = (uint64_t) reply->integer;
+    }
+
+    spool->link->waiting = 0;
+
+    replay->pos += sluice_spool_replay_done(&replay->state,
+                                            replay->buf + replay->pos,
+                                            position);
+
+    if (sluice_redis_pending(spool->link->client) > 1
+        && ngx_current_msec != replay->asked)
+    {
+        ngx_http_sluice_replay_later(spool, ngx_current_msec - replay->asked);
+        return;
+    }
+
+    ngx_http_sluice_replay_wake(spool);
+}
+
+
+static void
+ngx_http_sluice_replay_refused(ngx_http_sluice_spool_t *spool,
+    const redisReply *reply)
+{
+    size_t                     size;
+    ngx_str_t                  text;
+    ngx_http_sluice_replay_t  *replay;
+
+    replay = &spool->replay;
+
+    if (sluice_redis_reply_kind(reply) == SLUICE_REDIS_REPLY_REPLICA) {
+        spool->link->demoted = 1;
+    }
+
+    if (sluice_redis_reply_kind(reply) != SLUICE_REDIS_REPLY_WRONG) {
+        ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
+        return;
+    }
+
+    /* what is refused for good would be refused for ever */
+
+    text.data = (u_char *) reply->str;
+    text.len = ngx_min((size_t) reply->len, 200);
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "sluice_redis \"%V\" refused %uz jobs of \"%*s\" from the "
+                  "spool: %V", &spool->link->server->name,
+                  replay->state.njobs, replay->state.first.base_len,
+                  replay->state.first.base, &text);
+
+    size = sluice_spool_replay_refused(&replay->state);
+
+    if (size == 0) {
+        ngx_http_sluice_replay_wake(spool);
+        return;
+    }
+
+    ngx_http_sluice_replay_aside(spool, size);
+}
+
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * What the spools of a process hold, and what is looked after each second.
+ */
+
+#include "ngx_http_sluice_spool.h"
+
+
+#if (NGX_THREADS)
+
+
+static void ngx_http_sluice_spool_tick(ngx_event_t *ev);
+
+
+/* Bytes of all processes: each shows those of the files that it holds. */
+
+off_t
+ngx_http_sluice_spool_total(ngx_http_sluice_main_conf_t *mcf)
+{
+    off_t                    total;
+    ngx_uint_t               i;
+    ngx_http_sluice_slot_t  *slots;
+
+    slots = ngx_http_sluice_status_slots(mcf->status);
+
+    for (total = 0, i = 0; i < NGX_HTTP_SLUICE_SLOTS; i++) {
+        total += slots[i].spool.bytes;
+    }
+
+    if (mcf->process->slot == &mcf->process->unshared) {
+        total += mcf->process->slot->spool.bytes;
+    }
+
+    return total;
+}
+
+
+void
+ngx_http_sluice_spool_count(ngx_http_sluice_main_conf_t *mcf)
+{
+    int64_t                        oldest, time;
+    ngx_uint_t                     i, n;
+    ngx_queue_t                   *q;
+    ngx_atomic_uint_t              bytes;
+    ngx_http_sluice_spool_t       *spool;
+    ngx_http_sluice_segment_t     *segment;
+    ngx_http_sluice_slot_spool_t  *shown;
+
+    bytes = 0;
+    n = 0;
+    oldest = 0;
+
+    for (i = 0; i < mcf->servers.nelts; i++) {
+
+        if (mcf->process->links[i] == NULL) {
+            continue;
+        }
+
+        spool = mcf->process->links[i]->spool;
+        time = 0;
+
+        for (q = ngx_queue_head(&spool->segments);
+             q != ngx_queue_sentinel(&spool->segments);
+             q = ngx_queue_next(q))
+        {
+            segment = ngx_queue_data(q, ngx_http_sluice_segment_t, queue);
+
+            if (time == 0) {
+                time = ngx_http_sluice_segment_time(segment);
+            }
+
+            bytes += segment->file.size;
+            n++;
+        }
+
+        if (spool->bytes) {
+
+            if (time == 0) {
+                time = ngx_http_sluice_segment_time(spool->segment);
+            }
+
+            bytes += spool->bytes;
+            n++;
+        }
+
+        if (time && (oldest == 0 || time < oldest)) {
+            oldest = time;
+        }
+    }
+
+    shown = &mcf->process->slot->spool;
+    shown->bytes = bytes;
+    shown->segments = n;
+    shown->oldest = oldest;
+}
+
+
+/* Each second: files that nobody holds, what was not synced, and the replay */
+
+static void
+ngx_http_sluice_spool_tick(ngx_event_t *ev)
+{
+    ngx_uint_t                    i;
+    ngx_http_sluice_link_t       *link;
+    ngx_http_sluice_spool_t      *spool;
+    ngx_http_sluice_main_conf_t  *mcf;
+
+    mcf = ((ngx_http_sluice_link_t *) ev->data)->main;
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_SLUICE_SPOOL_TICK);
+
+    ngx_http_sluice_segment_adopt(mcf);
+
+    for (i = 0; i < mcf->servers.nelts; i++) {
+
+        link = mcf->process->links[i];
+        if (link == NULL) {
+            continue;
+        }
+
+        spool = link->spool;
+
+        if (!spool->busy && spool->segment && spool->segment->dirty) {
+            spool->sync = 1;
+            ngx_post_event(&spool->flush, &ngx_posted_events);
+        }
+
+        ngx_http_sluice_replay_wake(spool);
+    }
+}
+
+
+void
+ngx_http_sluice_spool_start(ngx_http_sluice_main_conf_t *mcf)
+{
+    ngx_event_t             *tick;
+    ngx_http_sluice_link_t  *link;
+
+    if (mcf->spool == NULL) {
+        return;
+    }
+
+    tick = &mcf->process->tick;
+    link = ngx_calloc(sizeof(ngx_http_sluice_link_t), ngx_cycle->log);
+
+    if (link == NULL) {
+        return;
+    }
+
+    /* no link, but what debug logs look into has its form */
+
+    link->ident = -1;
+    link->main = mcf;
+
+    tick->handler = ngx_http_sluice_spool_tick;
+    tick->data = link;
+    tick->log = ngx_cycle->log;
+    tick->cancelable = 1;
+
+    ngx_add_timer(tick, 1);
+}
+
+
+void
+ngx_http_sluice_spool_stop(ngx_http_sluice_main_conf_t *mcf)
+{
+    ngx_event_t  *tick;
+
+    tick = &mcf->process->tick;
+
+    if (tick->timer_set) {
+        ngx_del_timer(tick);
+    }
+
+    ngx_free(tick->data);
+    tick->data = NULL;
+}
+
+
+#endif
