@@ -136,6 +136,15 @@ sub missing {
     return 1;
 }
 
+# one that signs itself, and its key
+sub certificate {
+    my ($path) = @_;
+    make_path(dirname($path));
+    system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+           . " -subj /CN=redis -days 2 -keyout $path.key -out $path 2>/dev/null"
+           . " && cat $path.key >> $path") == 0 or die "openssl";
+}
+
 sub check {
     my ($text) = @_;
     my %add;
@@ -145,6 +154,7 @@ sub check {
     for my $path ($text =~ m{(\Q$dir\E/files/[\w./-]+)}g) {
         next if $path =~ /\.sock$/ || -e $path;
         if ($path =~ m{/[\w-]*spool[\w-]*$}) { make_path($path) }
+        elsif ($path =~ /\.pem$/) { certificate($path) }
         else { write_to($path, "0" x 64 . "\n") }
     }
 
