@@ -55,21 +55,25 @@ static void
 sluice_event_named(const sluice_scheme_t *scheme, sluice_reading_t *reading,
     sluice_scheme_event_t *event)
 {
-    int                      has_state;
-    size_t                   used;
-    sluice_text_t            id, state, type;
-    const sluice_sources_t  *sources;
+    int            has_state;
+    size_t         used;
+    sluice_text_t  id, state, type;
+    sluice_read_e  rc;
 
     used = 0;
-    sources = (scheme->event_id.n != 0) ? &scheme->event_id : &scheme->id;
 
-    if (scheme->preset->kind == SLUICE_KIND_JWT) {
-        (void) sluice_read_claim(reading);
-    }
+    /* an id that is signed is the one that was, whatever else there is */
 
-    if (sluice_read_first(reading, &scheme->event_more, &id)
-        == SLUICE_READ_MISSING
-        && sluice_read_first(reading, sources, &id) == SLUICE_READ_FOUND)
+    (void) sluice_read_claim(reading);
+
+    rc = (scheme->event_id.n != 0)
+         ? sluice_read_first(reading, &scheme->event_id, &id)
+         : (scheme->id.n != 0) ? sluice_read_with(reading, &scheme->id, &id)
+                               : SLUICE_READ_MISSING;
+
+    if (rc == SLUICE_READ_FOUND
+        && sluice_read_first(reading, &scheme->event_more, &type)
+           == SLUICE_READ_MISSING)
     {
         has_state = sluice_read_first(reading, &scheme->event_state, &state)
                     == SLUICE_READ_FOUND;

@@ -106,7 +106,8 @@ typedef struct {
     const char             *settings;      /* NAME=VALUE, a space between */
     sluice_scheme_greet_e   greet;
     size_t                  body_max;
-    const char             *id;            /* of the event: sources */
+    const char             *id;            /* of the event: sources; NULL is
+                                              the one that is signed */
     const char             *state;         /* added to the id after a colon */
     const char             *more;          /* is there: more events than one */
     const char             *type;

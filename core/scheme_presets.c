@@ -48,7 +48,7 @@ const sluice_preset_t  sluice_presets[] = {
     { .name = "gitlab",
       .settings = "header=webhook-signature id=webhook-id "
                   "timestamp=webhook-timestamp " SLUICE_STANDARD,
-      .id = "webhook-id", .type = "x-gitlab-event",
+      .type = "x-gitlab-event",
       .keeps = "x-gitlab-event webhook-id x-gitlab-instance" },
 
     { .name = "gitlab_token", .kind = SLUICE_KIND_TOKEN,
@@ -74,14 +74,14 @@ const sluice_preset_t  sluice_presets[] = {
     { .name = "standard",
       .settings = "header=webhook-signature id=webhook-id "
                   "timestamp=webhook-timestamp " SLUICE_STANDARD,
-      .id = "webhook-id", .type = "json:/type", .keeps = "webhook-id" },
+      .type = "json:/type", .keeps = "webhook-id" },
 
     { .name = "svix",
       .settings = "header=svix-signature,webhook-signature "
                   "id=svix-id,webhook-id "
                   "timestamp=svix-timestamp,webhook-timestamp "
                   SLUICE_STANDARD,
-      .id = "svix-id,webhook-id", .type = "json:/type",
+      .type = "json:/type",
       .keeps = "svix-id webhook-id" },
 
     { .name = "square",

@@ -173,6 +173,10 @@ sluice_read_pair(sluice_reading_t *reading, const sluice_text_t *name,
     const char    *p, *end, *stop;
     sluice_read_e  rc;
 
+    if (reading->claim.len == 0) {
+        return SLUICE_READ_MISSING;
+    }
+
     rc = SLUICE_READ_MISSING;
     p = reading->claim.data;
     end = p + reading->claim.len;

@@ -49,6 +49,34 @@ header_of(request_t *r, const sluice_sources_t *sources)
 }
 
 
+/* Of a time or an id, the header that goes with the signature's. */
+
+static request_header_t *
+field_of(request_t *r, const sluice_scheme_t *scheme,
+    const sluice_sources_t *sources)
+{
+    size_t                  i;
+    const sluice_source_t  *source;
+
+    if (sources->n == 0) {
+        return NULL;
+    }
+
+    for (i = 0; i + 1 < scheme->header.n; i++) {
+        source = scheme->header.source[i];
+
+        if (header(r, source->name.data, source->name.len) != NULL) {
+            break;
+        }
+    }
+
+    source = sources->source[i < sources->n ? i : sources->n - 1];
+
+    return (source->kind == SLUICE_SOURCE_HEADER)
+           ? header(r, source->name.data, source->name.len) : NULL;
+}
+
+
 static int
 has_part(const sluice_scheme_t *scheme, sluice_part_e kind)
 {
@@ -226,7 +254,7 @@ mutate_fields(const seed_t *seed, request_t *r)
 
     /* a body's time is the body's */
 
-    h = header_of(r, rnd(2) ? &scheme->timestamp : &scheme->id);
+    h = field_of(r, scheme, rnd(2) ? &scheme->timestamp : &scheme->id);
 
     if (h == NULL) {
         return 0;
@@ -307,7 +335,7 @@ mutate_boundary(const seed_t *seed, request_t *r)
     size_t              n, len;
     request_header_t   *h;
 
-    h = header_of(r, &seed->v.scheme->timestamp);
+    h = field_of(r, seed->v.scheme, &seed->v.scheme->timestamp);
 
     if (h == NULL || !has_part(seed->v.scheme, SLUICE_PART_TIMESTAMP)
         || !has_part(seed->v.scheme, SLUICE_PART_BODY))

@@ -139,6 +139,7 @@ static int
 try_request(const seed_t *seed, int *bad)
 {
     int        changed;
+    size_t     i;
     request_t  r;
 
     copy_request(&r, &seed->v.request);
@@ -153,6 +154,11 @@ try_request(const seed_t *seed, int *bad)
         fwrite("# body: ", 1, 8, stdout);
         fwrite(r.body, 1, r.body_len < 300 ? r.body_len : 300, stdout);
         printf("\n# url: %s\n", r.url.data);
+
+        for (i = 0; i < r.nheaders; i++) {
+            printf("# %s: %s\n", r.headers[i].name.data,
+                   r.headers[i].value.data);
+        }
     }
 
     request_free(&r);

@@ -66,6 +66,7 @@ settings(vector_t *v, const json_t *options)
         { "body_hash_claim", "body_hash" },
         { "header", "header" },
         { "crc", "crc" },
+        { "separator", "separator" },
         { "claim", "claim" },
         { "verify_token", NULL }
     };

@@ -203,6 +203,14 @@ like($out, qr/handshake, answered 200: 42\n/, "meta's challenge");
     qw(verify meta secret=s verify_token=tok));
 is($rc, 1, "meta's subscription with another token");
 
+# each scheme stands in the documentation
+
+my $page = slurp('docs/schemes.md');
+
+for my $name (do { my %seen; grep { !$seen{$_}++ } map { $_->[0] } @schemes }) {
+    like($page, qr/^\| `$name` \|/m, "$name is in docs/schemes.md");
+}
+
 # the usage
 
 for my $case (
