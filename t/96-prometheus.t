@@ -86,6 +86,10 @@ Test::Nginx::Socket::add_response_body_check(sub {
         ok(close $pipe, $block->name . ' - promtool check metrics');
     }
 
+    if (defined $block->absent) {
+        unlike($body, qr/${\ $block->absent}/, $block->name . ' - absent');
+    }
+
     for my $line (split /\n/, $block->samples || '') {
         my ($key, $op, $value) = $line =~ /^(\S+) (==|>=) (\S+)$/ or next;
         cmp_ok($samples->{"nginx_sluice_$key"} // -1, $op, $value,
@@ -171,6 +175,6 @@ Authorization: Bearer k
 --- samples eval
 CORE::join '', map { "tenant_last_event_timestamp_seconds{tenant=\"$_\"} >= " . (time - 5) . "\n" }
                qw(acme b.2-_)
---- response_body_unlike eval: [("anyone") x 5]
+--- absent: anyone
 --- response_body_like eval
 ["", "", "", "", '"last_events":\[\{"tenant":"[a-z]']
