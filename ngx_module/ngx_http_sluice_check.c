@@ -1,12 +1,9 @@
 /*
- * What cannot work together in a location, told at configuration time.
+ * What fits together in a location, at the end of http{}: errors where a
+ * request would get around a step, warnings where one could not pass.
  */
 
 #include "ngx_http_sluice_module.h"
-
-
-/* What Meta sends at most. */
-#define NGX_HTTP_SLUICE_META_BODY  (3 * 1024 * 1024)
 
 
 static ngx_uint_t ngx_http_sluice_returns(ngx_conf_t *cf);
@@ -15,6 +12,7 @@ static ngx_uint_t ngx_http_sluice_returns(ngx_conf_t *cf);
 char *
 ngx_http_sluice_check(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
 {
+    size_t                     max;
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -54,10 +52,16 @@ ngx_http_sluice_check(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
                            NGX_HTTP_SLUICE_DATA_MAX / (1024 * 1024));
     }
 
-    if (conf->verify == NULL
-        || conf->verify->scheme == NGX_HTTP_SLUICE_SCHEME_NONE)
-    {
+    if (conf->verify == NULL || conf->verify->scheme == NULL) {
         return NGX_CONF_OK;
+    }
+
+    if (conf->verify->tenant && conf->tenant == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"sluice_verify\" in \"%V\" takes a value from the "
+                           "tenant, and there is no \"sluice_tenant\"",
+                           &clcf->name);
+        return NGX_CONF_ERROR;
     }
 
     if (ngx_http_sluice_returns(cf)) {
@@ -69,15 +73,16 @@ ngx_http_sluice_check(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->verify->scheme == NGX_HTTP_SLUICE_SCHEME_META
-        && conf->enqueue
-        && clcf->client_max_body_size
-        && clcf->client_max_body_size < NGX_HTTP_SLUICE_META_BODY)
+    max = sluice_scheme_body_max(conf->verify->scheme);
+
+    if (conf->enqueue && clcf->client_max_body_size
+        && clcf->client_max_body_size < (off_t) max)
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"client_max_body_size\" in location \"%V\" is "
-                           "below the 3m that the scheme \"meta\" may send",
-                           &clcf->name);
+                           "below the %uzm that the scheme \"%V\" may send",
+                           &clcf->name, max / (1024 * 1024),
+                           &conf->verify->name);
     }
 
     return NGX_CONF_OK;

@@ -273,10 +273,21 @@ ngx_http_sluice_enqueue_type(ngx_http_request_t *r,
             ngx_str_null(&item->type);
         }
 
-    } else if (ngx_http_sluice_json_event(r, item->ctx, &item->type)
-               != NGX_OK)
-    {
-        return NGX_ERROR;
+    } else if (verify->meta) {
+
+        /* found on the way, when the body was scanned */
+
+        if (ngx_http_sluice_json_event(r, item->ctx, &item->type) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else {
+
+        if (ngx_http_sluice_verify_event(r, item->ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        item->type = item->ctx->event_type;
     }
 
     if (item->type.len == 0) {

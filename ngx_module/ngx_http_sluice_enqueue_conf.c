@@ -34,6 +34,8 @@ static char *ngx_http_sluice_set_headers(ngx_conf_t *cf,
 static ngx_int_t ngx_http_sluice_enqueue_credentials(ngx_conf_t *cf,
     const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify);
+static ngx_int_t ngx_http_sluice_enqueue_keeps(ngx_conf_t *cf,
+    ngx_http_sluice_enqueue_t *enqueue, const ngx_http_sluice_verify_t *verify);
 static char *ngx_http_sluice_enqueue_constant(ngx_conf_t *cf,
     ngx_http_sluice_enqueue_t *enqueue);
 
@@ -207,7 +209,9 @@ ngx_http_sluice_enqueue_merge(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_sluice_enqueue_credentials(cf, enqueue, verify) != NGX_OK) {
+    if (ngx_http_sluice_enqueue_credentials(cf, enqueue, verify) != NGX_OK
+        || ngx_http_sluice_enqueue_keeps(cf, enqueue, verify) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -230,25 +234,32 @@ ngx_http_sluice_enqueue_credentials(ngx_conf_t *cf,
     const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify)
 {
-    ngx_uint_t        i, n;
-    const ngx_str_t  *name;
-    ngx_str_t         names[] = {
-        ngx_string("authorization"),
-        ngx_string("cookie"),
-        ngx_string("proxy-authorization"),
-        ngx_null_string
+    ngx_uint_t          i, n;
+    const char         *field;
+    const ngx_str_t    *name;
+    static const char  *fields[] = {
+        "authorization", "cookie", "proxy-authorization"
     };
-
-    if (verify) {
-        names[3] = verify->header;
-    }
 
     for (i = 0; i < enqueue->nheaders; i++) {
         name = &enqueue->headers[i];
 
-        for (n = 0; n < 4; n++) {
-            if (name->len == names[n].len
-                && ngx_strncmp(name->data, names[n].data, name->len) == 0)
+        for (n = 0; /* void */ ; n++) {
+
+            if (n < 3) {
+                field = fields[n];
+
+            } else {
+                field = (verify && verify->scheme)
+                        ? sluice_scheme_field(verify->scheme, n - 3) : NULL;
+            }
+
+            if (field == NULL) {
+                break;
+            }
+
+            if (name->len == ngx_strlen(field)
+                && ngx_strncmp(name->data, field, name->len) == 0)
             {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "\"headers=\" of \"sluice_enqueue %V\" may "
@@ -260,6 +271,57 @@ ngx_http_sluice_enqueue_credentials(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+/* What an event of the scheme is not complete without, unless it is listed. */
+
+static ngx_int_t
+ngx_http_sluice_enqueue_keeps(ngx_conf_t *cf,
+    ngx_http_sluice_enqueue_t *enqueue, const ngx_http_sluice_verify_t *verify)
+{
+    ngx_str_t    name;
+    ngx_uint_t   i, n;
+    const char  *field;
+
+    if (verify == NULL || verify->scheme == NULL) {
+        return NGX_OK;
+    }
+
+    for (n = 0; /* void */ ; n++) {
+        field = sluice_scheme_keeps(verify->scheme, n);
+
+        if (field == NULL) {
+            return NGX_OK;
+        }
+
+        name.data = (u_char *) field;
+        name.len = ngx_strlen(field);
+
+        for (i = 0; i < enqueue->nheaders; i++) {
+            if (enqueue->headers[i].len == name.len
+                && ngx_strncmp(enqueue->headers[i].data, field, name.len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (i < enqueue->nheaders) {
+            continue;
+        }
+
+        if (i == NGX_HTTP_SLUICE_HEADERS) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"headers=\" of \"sluice_enqueue %V\" leaves "
+                               "no room for those of the scheme \"%V\"",
+                               &enqueue->queue.value, &verify->name);
+            return NGX_ERROR;
+        }
+
+        enqueue->headers[i] = name;
+        enqueue->hashes[i] = ngx_hash_key(name.data, name.len);
+        enqueue->nheaders++;
+    }
 }
 
 

@@ -15,8 +15,6 @@
 static ngx_int_t ngx_http_sluice_read(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx);
 static void ngx_http_sluice_read_done(ngx_http_request_t *r);
-static ngx_int_t ngx_http_sluice_handshake(ngx_http_request_t *r,
-    const ngx_http_sluice_verify_t *verify);
 static ngx_int_t ngx_http_sluice_parse(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_uint_t ngx_http_sluice_proven(const ngx_http_sluice_ctx_t *ctx,
@@ -37,8 +35,7 @@ ngx_http_sluice_end(ngx_http_request_t *r, ngx_int_t rc)
 static ngx_inline ngx_uint_t
 ngx_http_sluice_verifies(const ngx_http_sluice_loc_conf_t *conf)
 {
-    return conf->verify
-           && conf->verify->scheme != NGX_HTTP_SLUICE_SCHEME_NONE;
+    return conf->verify && conf->verify->scheme;
 }
 
 
@@ -71,7 +68,6 @@ ngx_http_sluice_access_handler(ngx_http_request_t *r)
 {
     ngx_int_t                          rc;
     ngx_http_sluice_ctx_t             *ctx;
-    const ngx_http_sluice_verify_t    *verify;
     const ngx_http_sluice_loc_conf_t  *conf;
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
@@ -80,20 +76,25 @@ ngx_http_sluice_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    verify = conf->verify;
-
-    rc = ngx_http_sluice_handshake(r, verify);
-
-    if (rc != NGX_DECLINED) {
-        return ngx_http_sluice_end(r, rc);
-    }
-
     ctx = ngx_http_sluice_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    rc = ngx_http_sluice_verify_greeting(r, ctx, conf);
+
+    if (rc == NGX_OK) {
+        return ngx_http_sluice_end(r,
+                                   ngx_http_sluice_respond_handshake(r, ctx));
+    }
+
     ngx_http_sluice_status_received(ctx, conf->enqueue != NULL);
+
+    if (rc != NGX_DECLINED) {
+        return ngx_http_sluice_end(r,
+                                   ngx_http_sluice_refuse_undecided(r, ctx,
+                                                                    rc));
+    }
 
     rc = ngx_http_sluice_refuse_method(r, ctx, conf);
 
@@ -101,7 +102,7 @@ ngx_http_sluice_access_handler(ngx_http_request_t *r)
         return ngx_http_sluice_end(r, rc);
     }
 
-    if (ngx_http_sluice_verify_body(verify)
+    if (ngx_http_sluice_verify_body(conf->verify)
         || ngx_http_sluice_tenant_body(conf))
     {
         rc = ngx_http_sluice_read(r, ctx);
@@ -117,16 +118,34 @@ ngx_http_sluice_access_handler(ngx_http_request_t *r)
         return ngx_http_sluice_end(r, rc);
     }
 
-    if (ctx->verified != verify) {
-        if (ngx_http_sluice_verify_check(r, ctx, verify) != NGX_OK) {
-            ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (ctx->verified != conf->verify) {
+        rc = ngx_http_sluice_verify_check(r, ctx, conf);
+
+        if (rc != NGX_OK) {
+            return ngx_http_sluice_end(r,
+                                   ngx_http_sluice_refuse_undecided(r, ctx,
+                                                                    rc));
         }
     }
 
-    if (ctx->verdict == NGX_HTTP_SLUICE_VALID
-        && (ctx->tenant || conf->tenant == NULL))
-    {
+    if (conf->tenant && ctx->tenant == NULL) {
+        return ngx_http_sluice_end(r,
+                        ngx_http_sluice_refuse(r, ctx, conf,
+                                               NGX_HTTP_SLUICE_WHY_TENANT));
+    }
+
+    if (ctx->reply) {
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_PASSED);
+        return ngx_http_sluice_end(r,
+                                   ngx_http_sluice_respond_handshake(r, ctx));
+    }
+
+    if (ctx->verdict == NGX_HTTP_SLUICE_VALID) {
+        return NGX_OK;
+    }
+
+    if (conf->verify_dry_run) {
+        ngx_http_sluice_refuse_dry(r, ctx, conf, ctx->failure);
         return NGX_OK;
     }
 
@@ -161,7 +180,7 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
 
         ctx = ngx_http_sluice_ctx_find(r);
 
-        if (ngx_http_sluice_verifies(conf)
+        if (ngx_http_sluice_verifies(conf) && !conf->verify_dry_run
             && (ctx == NULL || conf->verify->variable
                 || !ngx_http_sluice_proven(ctx, conf)))
         {
@@ -179,8 +198,14 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
     ngx_http_sluice_status_received(ctx, conf->enqueue != NULL);
 
     if (!ngx_http_sluice_proven(ctx, conf)) {
-        return ngx_http_sluice_end(r,
+
+        if (!conf->verify_dry_run) {
+            return ngx_http_sluice_end(r,
                                    ngx_http_sluice_refuse_unverified(r, ctx));
+        }
+
+        ngx_http_sluice_refuse_dry(r, ctx, conf,
+                                   NGX_HTTP_SLUICE_WHY_UNVERIFIED);
     }
 
     rc = ngx_http_sluice_refuse_method(r, ctx, conf);
@@ -269,7 +294,9 @@ ngx_http_sluice_content_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!ngx_http_sluice_proven(ctx, conf) || !ctx->body_read) {
+    if ((!ngx_http_sluice_proven(ctx, conf) && !conf->verify_dry_run)
+        || !ctx->body_read)
+    {
         return ngx_http_sluice_refuse_unverified(r, ctx);
     }
 
@@ -345,48 +372,6 @@ ngx_http_sluice_read_done(ngx_http_request_t *r)
     r->write_event_handler = ngx_http_core_run_phases;
 
     ngx_http_core_run_phases(r);
-}
-
-
-static ngx_int_t
-ngx_http_sluice_handshake(ngx_http_request_t *r,
-    const ngx_http_sluice_verify_t *verify)
-{
-    ngx_int_t                   rc;
-    ngx_str_t                   challenge, value;
-    ngx_http_sluice_ctx_t      *ctx;
-
-    static const ngx_str_t      type = ngx_string("text/plain");
-    static const ngx_str_t      detail = ngx_string(
-                                   "the subscription cannot be confirmed");
-
-    rc = ngx_http_sluice_verify_handshake(r, verify, &challenge);
-
-    if (rc == NGX_DECLINED) {
-        return NGX_DECLINED;
-    }
-
-    ctx = ngx_http_sluice_ctx(r);
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->handshake = (rc == NGX_OK) ? 1 : 2;
-    ctx->process->slot->handshakes[rc != NGX_OK]++;
-
-    if (rc != NGX_OK) {
-        return ngx_http_sluice_respond_problem(r, NGX_HTTP_FORBIDDEN, &detail);
-    }
-
-    ngx_str_set(&value, "nosniff");
-
-    if (ngx_http_sluice_respond_header(r, "X-Content-Type-Options", &value)
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_sluice_respond_text(r, NGX_HTTP_OK, &type, &challenge);
 }
 
 

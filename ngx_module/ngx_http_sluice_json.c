@@ -160,8 +160,7 @@ ngx_http_sluice_json_merge(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
     n = conf->json ? conf->json->nelts : 0;
 
     event = conf->enqueue && conf->enqueue->name == NULL
-            && conf->verify
-            && conf->verify->scheme == NGX_HTTP_SLUICE_SCHEME_META;
+            && conf->verify && conf->verify->meta;
 
     if (n == 0 && !event) {
         return NGX_CONF_OK;

@@ -90,11 +90,35 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_refused_metrics[] = {
     ngx_http_sluice_refusal_row("missing", NGX_HTTP_SLUICE_WHY_MISSING),
     ngx_http_sluice_refusal_row("malformed", NGX_HTTP_SLUICE_WHY_MALFORMED),
     ngx_http_sluice_refusal_row("mismatch", NGX_HTTP_SLUICE_WHY_MISMATCH),
+    ngx_http_sluice_refusal_row("stale", NGX_HTTP_SLUICE_WHY_STALE),
     ngx_http_sluice_refusal_row("empty_secret", NGX_HTTP_SLUICE_WHY_SECRET),
     ngx_http_sluice_refusal_row("unverified", NGX_HTTP_SLUICE_WHY_UNVERIFIED),
     ngx_http_sluice_refusal_row("tenant", NGX_HTTP_SLUICE_WHY_TENANT),
     ngx_http_sluice_refusal_row("body", NGX_HTTP_SLUICE_WHY_BODY),
     ngx_http_sluice_refusal_row("method", NGX_HTTP_SLUICE_WHY_METHOD),
+    ngx_http_sluice_metric_end
+};
+
+#define ngx_http_sluice_dry_row(key, why)                                     \
+    ngx_http_sluice_slot_row(NULL, key, "verify_dry_run_total", "reason",     \
+                             "Requests that a dry run let pass.",             \
+                             dry_run[why])
+
+static const ngx_http_sluice_metric_t  ngx_http_sluice_dry_metrics[] = {
+    ngx_http_sluice_dry_row("missing", NGX_HTTP_SLUICE_WHY_MISSING),
+    ngx_http_sluice_dry_row("malformed", NGX_HTTP_SLUICE_WHY_MALFORMED),
+    ngx_http_sluice_dry_row("mismatch", NGX_HTTP_SLUICE_WHY_MISMATCH),
+    ngx_http_sluice_dry_row("stale", NGX_HTTP_SLUICE_WHY_STALE),
+    ngx_http_sluice_dry_row("empty_secret", NGX_HTTP_SLUICE_WHY_SECRET),
+    ngx_http_sluice_dry_row("unverified", NGX_HTTP_SLUICE_WHY_UNVERIFIED),
+    ngx_http_sluice_metric_end
+};
+
+/* i is the scheme's index times NGX_HTTP_SLUICE_SECRETS, and the secret's */
+
+static const ngx_http_sluice_metric_t  ngx_http_sluice_secret_metrics[] = {
+    { NULL, "verified", "verified_total", NULL, NGX_HTTP_SLUICE_METRIC_COUNTER,
+      "Requests that a secret verified.", ngx_http_sluice_metric_secret, 0, 0 },
     ngx_http_sluice_metric_end
 };
 
@@ -229,6 +253,13 @@ const ngx_http_sluice_section_t  ngx_http_sluice_sections[] = {
 
     { "refused", NULL, ngx_http_sluice_no_idents,
       ngx_http_sluice_refused_metrics },
+
+    { "verify_dry_run", NULL, ngx_http_sluice_no_idents,
+      ngx_http_sluice_dry_metrics },
+
+    { "secrets", ngx_http_sluice_metric_secret_of,
+      { { "scheme", "scheme" }, { "index", "index" } },
+      ngx_http_sluice_secret_metrics },
 
     { "handshakes", NULL, ngx_http_sluice_no_idents,
       ngx_http_sluice_handshake_metrics },

@@ -105,5 +105,14 @@ void ngx_http_sluice_metrics_take(ngx_http_sluice_metrics_t *m,
 uint64_t ngx_http_sluice_metric_sum(const ngx_http_sluice_metrics_t *m,
     ngx_uint_t i, uintptr_t data);
 
+/*
+ * _secret.c: what each secret verified.  i is the scheme's index times
+ * NGX_HTTP_SLUICE_SECRETS, and the secret's.
+ */
+uint64_t ngx_http_sluice_metric_secret(const ngx_http_sluice_metrics_t *m,
+    ngx_uint_t i, uintptr_t data);
+ngx_int_t ngx_http_sluice_metric_secret_of(const ngx_http_sluice_metrics_t *m,
+    ngx_uint_t i, ngx_str_t *values);
+
 
 #endif

@@ -75,6 +75,20 @@ static ngx_command_t  ngx_http_sluice_commands[] = {
       0,
       NULL },
 
+    { ngx_string("sluice_verify_dry_run"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sluice_loc_conf_t, verify_dry_run),
+      NULL },
+
+    { ngx_string("sluice_verify_log_level"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sluice_loc_conf_t, verify_log_level),
+      &ngx_http_sluice_log_levels },
+
     { ngx_string("sluice_limit_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
       ngx_http_sluice_limit_zone,
@@ -211,6 +225,9 @@ ngx_http_sluice_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&mcf->variables, cf->pool, 4, sizeof(ngx_str_t))
            != NGX_OK
         || ngx_array_init(&mcf->secrets, cf->pool, 4, sizeof(ngx_uint_t))
+           != NGX_OK
+        || ngx_array_init(&mcf->files, cf->pool, 4,
+                          sizeof(ngx_http_sluice_secret_file_t *))
            != NGX_OK)
     {
         return NULL;
@@ -238,6 +255,8 @@ ngx_http_sluice_create_loc_conf(ngx_conf_t *cf)
      */
 
     conf->verify_status = NGX_CONF_UNSET_UINT;
+    conf->verify_log_level = NGX_CONF_UNSET_UINT;
+    conf->verify_dry_run = NGX_CONF_UNSET;
     conf->limit_status = NGX_CONF_UNSET_UINT;
     conf->limit_log_level = NGX_CONF_UNSET_UINT;
     conf->limit_dry_run = NGX_CONF_UNSET;
@@ -264,6 +283,9 @@ ngx_http_sluice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_uint_value(conf->verify_status, prev->verify_status,
                               NGX_HTTP_UNAUTHORIZED);
+    ngx_conf_merge_uint_value(conf->verify_log_level, prev->verify_log_level,
+                              NGX_LOG_INFO);
+    ngx_conf_merge_value(conf->verify_dry_run, prev->verify_dry_run, 0);
     ngx_conf_merge_uint_value(conf->limit_status, prev->limit_status,
                               NGX_HTTP_TOO_MANY_REQUESTS);
     ngx_conf_merge_uint_value(conf->limit_log_level, prev->limit_log_level,
@@ -408,7 +430,7 @@ ngx_http_sluice_init(ngx_conf_t *cf)
 
     ngx_http_sluice_redis_resolvers(cf, mcf);
 
-    if (ngx_http_sluice_verify_variables(cf, mcf) != NGX_OK
+    if (ngx_http_sluice_secret_variables(cf, mcf) != NGX_OK
         || ngx_http_sluice_status_zone(cf, mcf) != NGX_OK
         || ngx_http_sluice_tenants_init(cf, mcf) != NGX_OK)
     {
@@ -481,6 +503,7 @@ ngx_http_sluice_init_process(ngx_cycle_t *cycle)
         (void) ngx_http_sluice_status_process(mcf);
         ngx_http_sluice_table_start(mcf);
         ngx_http_sluice_spool_start(mcf);
+        ngx_http_sluice_secret_begin(mcf, cycle->log);
     }
 
     return NGX_OK;

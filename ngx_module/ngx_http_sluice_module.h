@@ -22,13 +22,12 @@
 #include "core/keys.h"
 #include "core/redis.h"
 #include "core/retry.h"
-#include "core/signature.h"
+#include "core/scheme.h"
 #include "core/url.h"
 
 #include "ngx_http_sluice_slots.h"
 
 
-#define NGX_HTTP_SLUICE_SECRETS     8        /* of one sluice_verify */
 #define NGX_HTTP_SLUICE_LIMITS      8        /* of one location */
 #define NGX_HTTP_SLUICE_CLASSES     3        /* high, medium, low */
 #define NGX_HTTP_SLUICE_ZONES       64       /* a bit each in a request */
@@ -41,7 +40,6 @@
 #define NGX_HTTP_SLUICE_NAME        256      /* bytes of a job's name */
 #define NGX_HTTP_SLUICE_PREFIX      128      /* bytes of a queue's prefix */
 #define NGX_HTTP_SLUICE_DELAY_MAX   INT64_C(315360000000) /* ms, 10 years */
-#define NGX_HTTP_SLUICE_CHALLENGE   128      /* bytes of hub.challenge */
 
 
 typedef struct ngx_http_sluice_item_s  ngx_http_sluice_item_t;
@@ -56,32 +54,60 @@ typedef struct ngx_http_sluice_tenant_conf_s  ngx_http_sluice_tenant_conf_t;
 
 /* sluice_verify */
 
-typedef enum {
-    NGX_HTTP_SLUICE_SCHEME_NONE = 0,
-    NGX_HTTP_SLUICE_SCHEME_META,
-    NGX_HTTP_SLUICE_SCHEME_HMAC,
-    NGX_HTTP_SLUICE_SCHEME_API_KEY
-} ngx_http_sluice_scheme_e;
+/*
+ * The secrets of a file as a process has read them last: not the
+ * configuration's, though allocated with it.
+ */
+
+typedef struct {
+    ngx_str_t                       path;
+    const sluice_scheme_t          *scheme;     /* NULL: texts without keys */
+    ngx_uint_t                      n;
+    ngx_str_t                       texts[NGX_HTTP_SLUICE_SECRETS];
+    sluice_key_t                   *keys[NGX_HTTP_SLUICE_SECRETS];
+    u_char                         *data;       /* what the texts are in */
+    off_t                           size;
+    time_t                          mtime;
+    ngx_file_uniq_t                 uniq;
+    time_t                          read;       /* when */
+    time_t                          checked;
+    time_t                          told;       /* that it cannot be used */
+} ngx_http_sluice_secret_file_t;
+
+/* One secret= or verify_token= */
 
 typedef struct {
     ngx_http_complex_value_t        value;
-    sluice_signature_t             *signature;  /* of a constant, HMAC */
+    sluice_key_t                   *key;        /* of a constant */
+    ngx_http_sluice_secret_file_t  *file;       /* of file:PATH */
+    unsigned                        tenant:1;   /* the tenant's, any number */
 } ngx_http_sluice_secret_t;
 
 typedef struct {
-    ngx_http_sluice_scheme_e        scheme;
-    ngx_str_t                       name;       /* of the scheme */
+    sluice_scheme_t                *scheme;     /* NULL: none */
+    ngx_str_t                       name;       /* of the scheme, or "none" */
+    ngx_uint_t                      index;      /* of its counters */
     ngx_uint_t                      nsecrets;
     ngx_http_sluice_secret_t        secrets[NGX_HTTP_SLUICE_SECRETS];
-    ngx_http_complex_value_t       *verify_token;
-    ngx_str_t                       header;     /* lower case */
-    ngx_uint_t                      header_hash;
-    ngx_str_t                       prefix;
-    sluice_signature_algorithm_e    algorithm;
-    sluice_signature_encoding_e     encoding;
+    ngx_http_sluice_secret_t       *token;      /* verify_token= */
+    ngx_http_complex_value_t       *public_url; /* with variables */
+    unsigned                        meta:1;     /* its type is in the body */
+    unsigned                        url:1;      /* is part of what is signed */
     unsigned                        bearer:1;   /* "Bearer <key>" */
-    unsigned                        variable:1; /* a secret has variables */
+    unsigned                        tenant:1;   /* a secret is the tenant's */
+    unsigned                        digests:1;  /* all are, of API keys */
+    unsigned                        variable:1; /* what it takes may change */
 } ngx_http_sluice_verify_t;
+
+/* The keys of one check: those of the configuration, and some made for it. */
+
+typedef struct {
+    ngx_uint_t                      n;
+    sluice_key_t                   *keys[SLUICE_SCHEME_KEYS];
+    ngx_uint_t                      nown;
+    sluice_key_t                   *own[SLUICE_SCHEME_KEYS];
+    sluice_text_t                   token;
+} ngx_http_sluice_keys_t;
 
 
 /* sluice_limit_zone, sluice_limit */
@@ -194,6 +220,9 @@ struct ngx_http_sluice_main_conf_s {
     ngx_array_t                     zones;      /* ngx_http_sluice_zone_t * */
     ngx_array_t                     variables;  /* ngx_str_t, of sluice_json */
     ngx_array_t                     secrets;    /* ngx_uint_t, new variables */
+    ngx_array_t                     files;      /* ..._secret_file_t * */
+    u_char                          schemes[NGX_HTTP_SLUICE_SCHEMES];
+                                                /* secrets of each, at most */
     ngx_shm_zone_t                 *status;
     ngx_http_sluice_spool_conf_t   *spool;      /* NULL: none */
     ngx_http_sluice_tenants_t      *tenants;    /* NULL: no table */
@@ -205,6 +234,8 @@ typedef struct {
     ngx_http_sluice_verify_t       *verify;
     ngx_uint_t                      verify_status;
     ngx_http_sluice_tenant_conf_t  *tenant;
+    ngx_uint_t                      verify_log_level;
+    ngx_flag_t                      verify_dry_run;
     ngx_array_t                    *limits;     /* ngx_http_sluice_limit_t */
     ngx_uint_t                      limit_status;
     ngx_uint_t                      limit_log_level;
@@ -277,6 +308,12 @@ struct ngx_http_sluice_ctx_s {
     ngx_http_sluice_why_e           failure;    /* of the verdict UNKNOWN */
     ngx_http_sluice_why_e           why;        /* it was refused */
     ngx_uint_t                      secret;     /* that matched, from 1 */
+    ngx_str_t                       event_id;   /* the sender's own */
+    ngx_str_t                       event_type; /* "<scheme>.<type>" */
+
+    ngx_uint_t                      reply;      /* a handshake's status, or 0 */
+    ngx_str_t                       reply_type;
+    ngx_str_t                       reply_text;
 
     uint64_t                        charged;    /* zones, a bit each */
     uint64_t                        refused;    /* those of a refusal */
@@ -315,6 +352,8 @@ struct ngx_http_sluice_ctx_s {
     unsigned                        body_known:1;
     unsigned                        is_json:1;
     unsigned                        handshake:2; /* 1 answered, 2 refused */
+    unsigned                        unproven:1; /* and let pass, dry run */
+    unsigned                        event_known:1;
 };
 
 
@@ -370,8 +409,15 @@ ngx_http_sluice_ctx_t *ngx_http_sluice_ctx_find(ngx_http_request_t *r);
 ngx_int_t ngx_http_sluice_refuse(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf,
     ngx_http_sluice_why_e why);
+/* "sluice_verify_dry_run": says and counts what would be refused, once */
+void ngx_http_sluice_refuse_dry(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf,
+    ngx_http_sluice_why_e why);
 ngx_int_t ngx_http_sluice_refuse_unverified(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx);
+/* There is no verdict: rc of ngx_http_sluice_verify_check() and _greeting() */
+ngx_int_t ngx_http_sluice_refuse_undecided(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, ngx_int_t rc);
 ngx_int_t ngx_http_sluice_refuse_body(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_str_t *detail);
 /* A body that fits into no job, however often it is sent */
@@ -392,30 +438,81 @@ ngx_int_t ngx_http_sluice_refuse_method(ngx_http_request_t *r,
 /* _verify_conf.c, _verify.c */
 
 char *ngx_http_sluice_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-/* At the end of http{}: the variables of secrets are known, or NGX_ERROR */
-ngx_int_t ngx_http_sluice_verify_variables(ngx_conf_t *cf,
-    ngx_http_sluice_main_conf_t *mcf);
 
 /*
- * The verdict is left in ctx.  NGX_OK: it is there; NGX_ERROR: the body could
- * not be read again or memory is out.
+ * The verdict is left in ctx, and the reply when it was a handshake.  NGX_OK:
+ * it is there; NGX_DECLINED: the body is larger than a job can be; NGX_BUSY:
+ * there is no tenant table yet; NGX_ERROR: the body could not be read again or
+ * memory is out.
  */
 ngx_int_t ngx_http_sluice_verify_check(ngx_http_request_t *r,
-    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_verify_t *verify);
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
 
 /*
- * A subscription handshake of the scheme.  NGX_DECLINED: it is none; NGX_OK:
- * the challenge to answer; NGX_HTTP_FORBIDDEN.
+ * A handshake that is decided without a signature.  NGX_DECLINED: it is none;
+ * NGX_OK: the reply is in ctx; NGX_BUSY and NGX_ERROR as above.
  */
-ngx_int_t ngx_http_sluice_verify_handshake(ngx_http_request_t *r,
-    const ngx_http_sluice_verify_t *verify, ngx_str_t *challenge);
+ngx_int_t ngx_http_sluice_verify_greeting(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
 
 /* Does the verdict depend on the body? */
 ngx_uint_t ngx_http_sluice_verify_body(const ngx_http_sluice_verify_t *verify);
 
+/*
+ * The sender's id and type of a verified event, into ctx->event_id and
+ * event_type, each empty when there is none.  NGX_ERROR: out of memory.
+ */
+ngx_int_t ngx_http_sluice_verify_event(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx);
+
 /* The first field of a lower case name; *n: how many there are. */
 ngx_table_elt_t *ngx_http_sluice_header(ngx_http_request_t *r,
     const ngx_str_t *name, ngx_uint_t hash, ngx_uint_t *n);
+
+
+/* _secret.c */
+
+/*
+ * The value of secret= or verify_token=, which `name` says: a text that may
+ * have variables, file:PATH or env:NAME.
+ */
+char *ngx_http_sluice_secret(ngx_conf_t *cf, const char *name,
+    ngx_str_t *value, ngx_http_sluice_secret_t *secret);
+/*
+ * The scheme has all its settings: makes the keys of what is constant and
+ * reads the files.  `scheme` is NULL where the text itself is wanted.
+ */
+char *ngx_http_sluice_secret_ready(ngx_conf_t *cf, const char *name,
+    const sluice_scheme_t *scheme, ngx_http_sluice_secret_t *secret);
+/* At the end of http{}: the variables of secrets are known, or NGX_ERROR */
+ngx_int_t ngx_http_sluice_secret_variables(ngx_conf_t *cf,
+    ngx_http_sluice_main_conf_t *mcf);
+/*
+ * The keys of the location's secrets, and the text that its handshake has to
+ * bring; a NULL among the keys stands for an empty secret.  NGX_OK, NGX_BUSY
+ * (there is no tenant table yet) or NGX_ERROR; after each of them
+ * ngx_http_sluice_secret_done().
+ */
+ngx_int_t ngx_http_sluice_secret_keys(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf,
+    ngx_http_sluice_keys_t *keys);
+void ngx_http_sluice_secret_done(ngx_http_sluice_keys_t *keys);
+
+
+/* _secret_file.c */
+
+/* NULL: out of memory */
+ngx_http_sluice_secret_file_t *ngx_http_sluice_secret_file(ngx_conf_t *cf,
+    const ngx_str_t *path);
+/* Reads it; what is wrong is an error of the configuration. */
+char *ngx_http_sluice_secret_file_first(ngx_conf_t *cf, const char *name,
+    ngx_http_sluice_secret_file_t *file);
+/* In a worker process: says which files it may not read. */
+void ngx_http_sluice_secret_begin(ngx_http_sluice_main_conf_t *mcf,
+    ngx_log_t *log);
+/* Reads it again when it has changed. */
+void ngx_http_sluice_secret_file_fresh(ngx_http_sluice_secret_file_t *file,
+    ngx_log_t *log);
 
 
 /* _body.c */
@@ -560,6 +657,9 @@ ngx_int_t ngx_http_sluice_respond_send(ngx_http_request_t *r,
     const ngx_http_sluice_respond_t *respond);
 ngx_int_t ngx_http_sluice_respond_text(ngx_http_request_t *r,
     ngx_uint_t status, const ngx_str_t *type, ngx_str_t *text);
+/* The reply of ctx to a handshake, which is counted and never enqueued */
+ngx_int_t ngx_http_sluice_respond_handshake(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx);
 /*
  * application/problem+json, or the location's error_page for the status.
  * `detail` is plain text of ours: no control characters, quotes are escaped.

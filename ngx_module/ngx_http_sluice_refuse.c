@@ -11,12 +11,51 @@ static const char  *ngx_http_sluice_whys[] = {
     "no signature or key",
     "malformed signature or key",
     "signature or key does not match",
-    "the secret is empty",
+    "signed outside of the tolerance",
+    "the secret is empty or unusable",
     "not verified",
     "the tenant is unknown, or it or the queue is not a name",
     "malformed body",
     "method not allowed"
 };
+
+
+/* Anyone can ask for a tenant that has no secret: an error once a minute. */
+
+static ngx_uint_t
+ngx_http_sluice_refuse_level(ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf, ngx_http_sluice_why_e why)
+{
+    if (why == NGX_HTTP_SLUICE_WHY_SECRET
+        && ngx_time() - ctx->process->told >= 60)
+    {
+        ctx->process->told = ngx_time();
+        return NGX_LOG_ERR;
+    }
+
+    return conf->verify_log_level;
+}
+
+
+void
+ngx_http_sluice_refuse_dry(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf, ngx_http_sluice_why_e why)
+{
+    ngx_uint_t  level;
+
+    if (ctx->unproven) {
+        return;
+    }
+
+    ctx->unproven = 1;
+    ctx->process->slot->dry_run[why]++;
+
+    level = ngx_http_sluice_refuse_level(ctx, conf, why);
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "sluice lets the request pass, dry run: %s",
+                  ngx_http_sluice_whys[why]);
+}
 
 
 /* Bad signature and unknown tenant look the same from outside. */
@@ -32,31 +71,14 @@ ngx_http_sluice_refuse(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
                                 "the request could not be authenticated");
     static const ngx_str_t  unknown = ngx_string("there is no such queue");
 
-    /* whatever its signature was */
-
-    if (conf->tenant && ctx->tenant == NULL) {
-        why = NGX_HTTP_SLUICE_WHY_TENANT;
-    }
-
-    /* anyone can ask for a tenant that has no secret: a line a minute */
-
-    level = NGX_LOG_INFO;
-
-    if (why == NGX_HTTP_SLUICE_WHY_SECRET
-        && ngx_time() - ctx->process->told >= 60)
-    {
-        ctx->process->told = ngx_time();
-        level = NGX_LOG_ERR;
-    }
+    level = ngx_http_sluice_refuse_level(ctx, conf, why);
 
     ngx_log_error(level, r->connection->log, 0,
                   "sluice refused the request: %s", ngx_http_sluice_whys[why]);
 
     ngx_http_sluice_status_refused(ctx, why);
 
-    if (conf->verify == NULL
-        || conf->verify->scheme == NGX_HTTP_SLUICE_SCHEME_NONE)
-    {
+    if (conf->verify == NULL || conf->verify->scheme == NULL) {
         return ngx_http_sluice_respond_problem(r, NGX_HTTP_NOT_FOUND,
                                                &unknown);
     }
@@ -181,4 +203,19 @@ ngx_http_sluice_refuse_later(ngx_http_request_t *r, ngx_uint_t status,
     }
 
     return ngx_http_sluice_respond_problem(r, status, detail);
+}
+
+
+ngx_int_t
+ngx_http_sluice_refuse_undecided(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, ngx_int_t rc)
+{
+    if (rc == NGX_DECLINED) {
+        return ngx_http_sluice_refuse_large(r, ctx);
+    }
+
+    ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
+
+    return (rc == NGX_BUSY) ? ngx_http_sluice_refuse_unavailable(r)
+                            : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -316,6 +316,37 @@ ngx_http_sluice_respond_title(ngx_uint_t status)
 
 
 ngx_int_t
+ngx_http_sluice_respond_handshake(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx)
+{
+    ngx_str_t               value;
+
+    static const ngx_str_t  detail = ngx_string(
+                                   "the subscription cannot be confirmed");
+
+    ctx->handshake = (ctx->reply < NGX_HTTP_BAD_REQUEST) ? 1 : 2;
+    ctx->process->slot->handshakes[ctx->handshake - 1]++;
+
+    if (ctx->handshake == 2) {
+        return ngx_http_sluice_respond_problem(r, ctx->reply, &detail);
+    }
+
+    /* what is given back came from the sender, perhaps from anyone */
+
+    ngx_str_set(&value, "nosniff");
+
+    if (ngx_http_sluice_respond_header(r, "X-Content-Type-Options", &value)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sluice_respond_text(r, ctx->reply, &ctx->reply_type,
+                                        &ctx->reply_text);
+}
+
+
+ngx_int_t
 ngx_http_sluice_respond_problem(ngx_http_request_t *r, ngx_uint_t status,
     const ngx_str_t *detail)
 {

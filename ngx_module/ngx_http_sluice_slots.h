@@ -10,11 +10,15 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "core/scheme.h"
+
 
 #define NGX_HTTP_SLUICE_SLOTS       127      /* processes that are counted */
 #define NGX_HTTP_SLUICE_SEEN        16384    /* tenants and their last event */
 #define NGX_HTTP_SLUICE_TIMES       9        /* of a histogram */
 #define NGX_HTTP_SLUICE_SERVERS     16       /* sluice_redis */
+#define NGX_HTTP_SLUICE_SCHEMES     48       /* of core */
+#define NGX_HTTP_SLUICE_SECRETS     SLUICE_SCHEME_KEYS  /* of sluice_verify */
 
 
 typedef struct ngx_http_sluice_ctx_s        ngx_http_sluice_ctx_t;
@@ -43,6 +47,7 @@ typedef enum {
     NGX_HTTP_SLUICE_WHY_MISSING = 0,  /* no signature or key */
     NGX_HTTP_SLUICE_WHY_MALFORMED,
     NGX_HTTP_SLUICE_WHY_MISMATCH,
+    NGX_HTTP_SLUICE_WHY_STALE,        /* outside of the tolerance */
     NGX_HTTP_SLUICE_WHY_SECRET,       /* the secret is empty */
     NGX_HTTP_SLUICE_WHY_UNVERIFIED,   /* came around the verification */
     NGX_HTTP_SLUICE_WHY_TENANT,
@@ -96,8 +101,11 @@ typedef struct {
     ngx_atomic_t                    pid;        /* 0: nobody's */
     ngx_atomic_t                    counters[2][NGX_HTTP_SLUICE_COUNTERS];
     ngx_atomic_t                    refused[NGX_HTTP_SLUICE_WHYS];
+    ngx_atomic_t                    dry_run[NGX_HTTP_SLUICE_WHYS];  /* passed */
     ngx_atomic_t                    handshakes[2];   /* answered, refused */
     ngx_atomic_t                    limits[NGX_HTTP_SLUICE_LIMIT_DONE];
+    ngx_atomic_t                    secrets[NGX_HTTP_SLUICE_SCHEMES]
+                                           [NGX_HTTP_SLUICE_SECRETS];
     ngx_atomic_t                    times[NGX_HTTP_SLUICE_TIMES];
     ngx_atomic_t                    took;       /* ms, of all in times */
     ngx_http_sluice_slot_link_t     links[NGX_HTTP_SLUICE_SERVERS];

@@ -106,7 +106,7 @@ ngx_http_sluice_tenant_quarantine(ngx_http_sluice_ctx_t *ctx,
         return NGX_AGAIN;
     }
 
-    if ((conf->verify && conf->verify->scheme != NGX_HTTP_SLUICE_SCHEME_NONE)
+    if ((conf->verify && conf->verify->scheme)
         || conf->enqueue == NULL
         || conf->tenant->quarantine.len == 0)
     {

@@ -8,6 +8,8 @@
 
 static ngx_int_t ngx_http_sluice_variable_string(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_sluice_variable_event(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_sluice_variable_verify(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_sluice_variable_secret(ngx_http_request_t *r,
@@ -49,15 +51,15 @@ static ngx_http_variable_t  ngx_http_sluice_variables[] = {
                              offsetof(ngx_http_sluice_ctx_t, item.queue)),
 
     ngx_http_sluice_variable("sluice_event_id",
-                             ngx_http_sluice_variable_string,
-                             offsetof(ngx_http_sluice_ctx_t, item.id)),
+                             ngx_http_sluice_variable_event,
+                             offsetof(ngx_http_sluice_ctx_t, event_id)),
 
     ngx_http_sluice_variable("sluice_job_id", ngx_http_sluice_variable_string,
                              offsetof(ngx_http_sluice_ctx_t, item.id)),
 
     ngx_http_sluice_variable("sluice_event_type",
-                             ngx_http_sluice_variable_string,
-                             offsetof(ngx_http_sluice_ctx_t, item.type)),
+                             ngx_http_sluice_variable_event,
+                             offsetof(ngx_http_sluice_ctx_t, event_type)),
 
     ngx_http_sluice_variable("sluice_verify_status",
                              ngx_http_sluice_variable_verify, 0),
@@ -79,7 +81,12 @@ static ngx_http_variable_t  ngx_http_sluice_variables[] = {
 
 
 static const char  *ngx_http_sluice_verify_statuses[] = {
-    "missing", "malformed", "mismatch", "empty_secret", "unverified"
+    "missing", "malformed", "mismatch", "stale", "empty_secret", "unverified"
+};
+
+static const char  *ngx_http_sluice_dry_statuses[] = {
+    "missing_dry_run", "malformed_dry_run", "mismatch_dry_run",
+    "stale_dry_run", "empty_secret_dry_run"
 };
 
 static const char  *ngx_http_sluice_enqueue_statuses[] = {
@@ -149,6 +156,32 @@ ngx_http_sluice_variable_string(ngx_http_request_t *r,
 }
 
 
+/* What the sender says of the event, looked for when somebody asks. */
+
+static ngx_int_t
+ngx_http_sluice_variable_event(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_sluice_ctx_t  *ctx;
+
+    ctx = ngx_http_sluice_ctx_find(r);
+
+    if (ctx && ngx_http_sluice_verify_event(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* the job's name, where nothing else says what it is */
+
+    if (data == offsetof(ngx_http_sluice_ctx_t, event_type)
+        && ctx && ctx->event_type.len == 0)
+    {
+        data = offsetof(ngx_http_sluice_ctx_t, item.type);
+    }
+
+    return ngx_http_sluice_variable_string(r, v, data);
+}
+
+
 /* Of a location with "none" the answer is none, whoever sent the request. */
 
 static ngx_int_t
@@ -171,8 +204,13 @@ ngx_http_sluice_variable_verify(ngx_http_request_t *r,
     }
 
     if (ctx && ctx->verdict == NGX_HTTP_SLUICE_UNKNOWN) {
-        return ngx_http_sluice_variable_text(v,
-                                ngx_http_sluice_verify_statuses[ctx->failure]);
+        return ngx_http_sluice_variable_text(v, ctx->unproven
+                              ? ngx_http_sluice_dry_statuses[ctx->failure]
+                              : ngx_http_sluice_verify_statuses[ctx->failure]);
+    }
+
+    if (ctx && ctx->unproven) {
+        return ngx_http_sluice_variable_text(v, "unverified_dry_run");
     }
 
     if (ctx && ctx->outcome == NGX_HTTP_SLUICE_REFUSED
@@ -183,7 +221,7 @@ ngx_http_sluice_variable_verify(ngx_http_request_t *r,
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
 
-    if (conf->verify && conf->verify->scheme == NGX_HTTP_SLUICE_SCHEME_NONE) {
+    if (conf->verify && conf->verify->scheme == NULL) {
         return ngx_http_sluice_variable_text(v, "none");
     }
 

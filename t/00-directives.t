@@ -40,22 +40,22 @@ empty "secret=" in "sluice_verify"
 [crit]
 
 
-=== TEST 4: a secret from a file is not there yet
+=== TEST 4: a secret from a file that is not there
 --- config
-location /a { sluice_verify meta secret=file:/etc/x; }
+location /a { sluice_verify meta secret=file:/no/such/file; }
 --- must_die
 --- error_log
-from a file, the environment or the tenant is not supported
+"secret=" in "sluice_verify": the file "/no/such/file" cannot be opened
 --- no_error_log
 [crit]
 
 
-=== TEST 5: a secret from the environment is not there yet
+=== TEST 5: a secret from the environment that is not set
 --- config
-location /a { sluice_verify meta secret=env:X; }
+location /a { sluice_verify meta secret=env:SLUICE_NOT_SET; }
 --- must_die
 --- error_log
-from a file, the environment or the tenant is not supported
+"secret=" in "sluice_verify": the environment variable "SLUICE_NOT_SET" is not set
 --- no_error_log
 [crit]
 
@@ -70,12 +70,12 @@ invalid parameter "secret=" of "sluice_verify none"
 [crit]
 
 
-=== TEST 7: meta takes no header=
+=== TEST 7: meta takes no algorithm=
 --- config
-location /a { sluice_verify meta secret=x header=Y; }
+location /a { sluice_verify meta secret=x algorithm=sha1; }
 --- must_die
 --- error_log
-invalid parameter "header=" of "sluice_verify meta"
+invalid parameter "algorithm=" of "sluice_verify meta"
 --- no_error_log
 [crit]
 
@@ -100,9 +100,9 @@ invalid parameter "encoding="
 [crit]
 
 
-=== TEST 10: a parameter of later work
+=== TEST 10: a tolerance that is no time
 --- config
-location /a { sluice_verify meta secret=x tolerance=5m; }
+location /a { sluice_verify stripe secret=x tolerance=soon; }
 --- must_die
 --- error_log
 invalid parameter "tolerance="

@@ -56,10 +56,10 @@ my $errors = () = $log =~ /\[error\] .*the secret is empty/g;
 my $infos = () = $log =~ /\[info\] .*the secret is empty/g;
 
 is($errors, 1, 'one error a minute');
-is($infos, 5, 'the others at the level of a bad signature');
+is($infos, 4, 'the others at the level of a bad signature');
 
 my $refused = status_of()->{refused};
-is($refused->{empty_secret}, 6, 'counted') or diag(explain($refused));
+is($refused->{empty_secret}, 5, 'counted') or diag(explain($refused));
 
 ok(stop_nginx(), 'nginx ends');
 ok(log_clean(), 'log');

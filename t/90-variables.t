@@ -25,7 +25,7 @@ __DATA__
 --- request eval: "POST /x?t=acme&i=7&k=1\n$::body"
 --- more_headers eval: SluiceTest::signed($::body)
 --- response_body_like chomp
-^acme messages e-7 e-7 meta\.messages valid 2 passed accepted 0\.\d\d\d$
+^acme messages  e-7 meta\.messages valid 2 passed accepted 0\.\d\d\d$
 
 
 === TEST 2: a duplicate

@@ -149,7 +149,8 @@ sub check {
     my ($text) = @_;
     my %add;
 
-    # files and directories that an example names
+    # the environment, files and directories that an example names
+    $ENV{$1} = "value" while $text =~ /env:(\w+)/g;
     $text =~ s{(?<=[\s=:"])/(?:etc|var|run)/}{$dir/files/}g;
     for my $path ($text =~ m{(\Q$dir\E/files/[\w./-]+)}g) {
         next if $path =~ /\.sock$/ || -e $path;

@@ -1,13 +1,19 @@
 #!/bin/sh
-# npm.sh DIRECTORY: what its lock file names, unless it is there already.
+# npm.sh DIRECTORY...: what their lock files name, unless it is there already.
 
 set -eu
-cd "$1"
 
-if [ -f node_modules/.package-lock.json ] \
-    && [ ! package-lock.json -nt node_modules/.package-lock.json ]; then
-    exit 0
-fi
+for dir; do
+    (
+        cd "$dir"
 
-npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-touch node_modules/.package-lock.json
+        if [ -f node_modules/.package-lock.json ] \
+            && [ ! package-lock.json -nt node_modules/.package-lock.json ]
+        then
+            exit 0
+        fi
+
+        npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+        touch node_modules/.package-lock.json
+    )
+done
