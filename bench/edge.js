@@ -6,6 +6,7 @@
  *   refused    what Sluice does not let in
  *   durable    Redis without AOF, with everysec and with always, by connections
  *   processes  two worker processes
+ *   spool      Redis away, events on the disk, synced
  *   latency    at half of the rate that Sluice reached: what it adds
  */
 
@@ -104,6 +105,23 @@ const processes = async (dir, options) => {
     return [plain(nginx, redis), sluice(nginx, redis)];
 };
 
+const spool = async (dir, options) => {
+    const redis = await startRedis(dir, options.aof);
+    const nginx = await servers.sluice(path.join(dir, 'sluice'),
+        { meta: redis });
+    const away = await servers.sluice(path.join(dir, 'away'),
+        { meta: { socket: path.join(dir, 'nowhere.sock') } },
+        { more: `sluice_spool ${dir}/spool size=16g;` });
+
+    return [64, 256].flatMap((connections) => [
+        sluice(nginx, redis, { name: `enqueued-${connections}`, connections,
+            title: `enqueued, ${connections} connections` }),
+        { name: `spooled-${connections}`, connections, pids: away.pids, redis,
+          title: `spooled, ${connections} connections`, guarded: true,
+          url: away.url('/hooks/meta'), quiet: true },
+    ]);
+};
+
 /* `before`: the rounds of the peers, when they ran */
 const latency = async (dir, options, before) => {
     const redis = await startRedis(dir, options.aof);
@@ -117,7 +135,7 @@ const latency = async (dir, options, before) => {
     return [plain(nginx, redis, half), sluice(nginx, redis, half)];
 };
 
-const GROUPS = { peers, refused, durable, processes, latency };
+const GROUPS = { peers, refused, durable, processes, spool, latency };
 
 /* -> { group: { variants, all } } of those named */
 const edge = async (dir, names, options) => {
@@ -132,6 +150,8 @@ const edge = async (dir, names, options) => {
 
         results[name] = { variants, all: await rounds(variants, own, options) };
         await stopAll();
+        /* what was spooled is large */
+        fs.rmSync(path.join(own, 'spool'), { recursive: true, force: true });
     }
 
     return results;

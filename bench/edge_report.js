@@ -57,6 +57,10 @@ const durable = ({ all }) => [64, 256, 1024].map((n) =>
     verdict(`requests/s, AOF always to none, ${n} connections`,
         ratio(all[`always-${n}`], all[`no-${n}`], speed), '>=', 0.75));
 
+const spool = ({ all }) => [64, 256].map((n) =>
+    verdict(`requests/s, spooled to enqueued, ${n} connections`,
+        ratio(all[`spooled-${n}`], all[`enqueued-${n}`], speed), '>=', 0.5));
+
 /* what is added, in ms: a difference, of medians and of the rounds */
 const added = ({ all }, percentile, most) => {
     const value = (f) => f[percentile];
@@ -76,10 +80,11 @@ const HEADS = {
     refused: 'Refused: nothing of it reaches Redis',
     durable: 'Redis with AOF',
     processes: 'Two worker processes',
+    spool: 'Redis away: events on the disk, each answered after its fdatasync',
     latency: 'At half of that rate: 256 connections that rest between requests',
 };
 
-const RATIOS_OF = { peers, refused, durable, latency };
+const RATIOS_OF = { peers, refused, durable, spool, latency };
 
 /* -> paragraphs */
 const edgeReport = (results, { seconds }) => [

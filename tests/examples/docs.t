@@ -154,7 +154,7 @@ sub check {
     $text =~ s{(?<=[\s=:"])/(?:etc|var|run)/}{$dir/files/}g;
     for my $path ($text =~ m{(\Q$dir\E/files/[\w./-]+)}g) {
         next if $path =~ /\.sock$/ || -e $path;
-        if ($path =~ m{/[\w-]*spool[\w-]*$}) { make_path($path) }
+        if ($text =~ /sluice_spool\s+\Q$path\E/) { make_path($path) }
         elsif ($path =~ /\.pem$/) { certificate($path) }
         else { write_to($path, "0" x 64 . "\n") }
     }
