@@ -180,6 +180,8 @@ test_again(void **state)
 
     assert_null(load("redis = \"unix:/r\"\nqueue \"q\" { kind = x }\n"));
     assert_null(load("redis = \"unix:/r\"\nx = 1\n"));
+    assert_null(load("redis = \"rediss://h\"\n"
+                     "queue \"q\" { kind = noop }\n"));
 
     s = load("redis = \"unix:/r\"\nqueue \"q\" { kind = noop }\n");
     assert_non_null(s);
