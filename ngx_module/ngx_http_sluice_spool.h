@@ -50,6 +50,12 @@ struct ngx_http_sluice_spool_conf_s {
 #if (NGX_THREADS)
 
 
+/* A module that was built with threads also loads into an NGINX without. */
+
+#pragma weak ngx_thread_pool_add
+#pragma weak ngx_thread_task_post
+
+
 /* A file, open and locked */
 
 typedef struct {

@@ -11,6 +11,10 @@
 #define NGX_HTTP_SLUICE_AGE_MAX      (365 * NGX_HTTP_SLUICE_AGE)
 
 
+static const char  ngx_http_sluice_spool_threads[] =
+    "needs an NGINX that was built with threads (--with-threads)";
+
+
 #if (NGX_THREADS)
 
 
@@ -29,6 +33,10 @@ ngx_http_sluice_spool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                     *value;
     ngx_uint_t                     i;
     ngx_http_sluice_spool_conf_t  *spool;
+
+    if (ngx_thread_pool_add == NULL) {
+        return (char *) ngx_http_sluice_spool_threads;
+    }
 
     if (mcf->spool) {
         return "is duplicate";
@@ -197,7 +205,7 @@ ngx_http_sluice_spool_path(ngx_conf_t *cf, ngx_http_sluice_spool_conf_t *spool,
 char *
 ngx_http_sluice_spool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    return "needs an NGINX that was built with threads (--with-threads)";
+    return (char *) ngx_http_sluice_spool_threads;
 }
 
 

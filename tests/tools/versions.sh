@@ -78,25 +78,32 @@ suites() {
     result "$name: ${*:-t/}" $? "$log/t.log"
 }
 
-# NAME BINARY MODULE TEXT: what nginx -t must say to "rediss:"; '' is nothing
-tls() {
-    local dir=$log/tls code
+# NAME BINARY MODULE DIRECTIVE TEXT: what nginx -t must say; '' is nothing
+says() {
+    local dir=$log/says code
     mkdir -p "$dir/logs"
     {
         [ -z "$3" ] || echo "load_module $3;"
         echo "events { }"
-        echo "http { sluice_redis rediss://127.0.0.1; }"
+        echo "http { $4; }"
     } > "$dir/nginx.conf"
 
-    "$2" -t -p "$dir" -c "$dir/nginx.conf" > "$log/tls.log" 2>&1
+    "$2" -t -p "$dir" -c "$dir/nginx.conf" > "$log/says.log" 2>&1
     code=$?
 
-    if [ -n "$4" ]; then
-        [ $code != 0 ] && grep -q "$4" "$log/tls.log"
+    if [ -n "$5" ]; then
+        [ $code != 0 ] && grep -q "$5" "$log/says.log"
         code=$?
     fi
 
-    result "$1: rediss: ${4:-is taken}" $code "$log/tls.log"
+    result "$1: $4: ${5:-is taken}" $code "$log/says.log"
+}
+
+# NAME BINARY MODULE: what needs SSL or threads says so, and nothing else
+bare() {
+    says "$@" 'sluice_redis redis://127.0.0.1' ''
+    says "$@" 'sluice_redis rediss://127.0.0.1' 'needs an NGINX .* with SSL'
+    says "$@" 'sluice_spool spool size=1m' 'needs an NGINX .* with threads'
 }
 
 # NAME SOURCE: one version, by gcc or clang
@@ -110,7 +117,8 @@ version() {
     then
         local module=$log/$dynamic/objs/ngx_http_sluice_module.so
         cp "$log/$dynamic/objs/nginx" "$log/$dynamic/nginx"
-        tls "$dynamic" "$log/$dynamic/nginx" "$module" ''
+        says "$dynamic" "$log/$dynamic/nginx" "$module" \
+            'sluice_redis rediss://127.0.0.1; sluice_spool spool size=1m' ''
         suites "$dynamic" "$log/$dynamic/nginx" "$module"
     fi
 
@@ -181,8 +189,8 @@ if compile "$installed-bare" "$build/nginx-source" gcc --with-compat \
     --with-http_realip_module --with-http_auth_request_module
 then
     cp "$log/$installed-bare/objs/nginx" "$log/$installed-bare/nginx"
-    tls "$installed-bare" "$log/$installed-bare/nginx" \
-        "$build/ngx_http_sluice_module.so" 'needs an NGINX .* with SSL'
+    bare "$installed-bare" "$log/$installed-bare/nginx" \
+        "$build/ngx_http_sluice_module.so"
     suites "$installed-bare" "$log/$installed-bare/nginx" \
         "$build/ngx_http_sluice_module.so" $some
 fi
@@ -191,8 +199,7 @@ if compile "$installed-barest" "$build/nginx-source" clang --with-debug \
     --without-pcre --without-http_rewrite_module --without-http_gzip_module \
     --add-module="$here"
 then
-    tls "$installed-barest" "$log/$installed-barest/objs/nginx" '' \
-        'needs an NGINX .* with SSL'
+    bare "$installed-barest" "$log/$installed-barest/objs/nginx" ''
 fi
 
 echo "1..$n"
