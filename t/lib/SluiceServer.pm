@@ -173,6 +173,11 @@ sub status_of {
 sub start_redis {
     my ($path, @options) = @_;
 
+    # a replica writes what it gets to its file: the next server must not read it
+
+    my ($file) = $path =~ m{([^/]+)$};
+    unlink "$ENV{TEST_NGINX_RUN}/$file.rdb";
+
     my $pid = fork;
     die if !defined $pid;
 
@@ -181,7 +186,8 @@ sub start_redis {
         $SIG{XFSZ} = 'IGNORE';    # a file that may not grow is only an error
         exec { 'redis-server' } 'redis-server', '--port', 0, '--unixsocket',
              $path, '--unixsocketperm', 777, '--dir', $ENV{TEST_NGINX_RUN},
-             '--save', '', '--appendonly', 'no', @options
+             '--dbfilename', "$file.rdb", '--save', '', '--appendonly', 'no',
+             @options
             or POSIX::_exit(1);
     }
 
