@@ -536,11 +536,12 @@ ngx_http_sluice_table_unlink(ngx_http_sluice_tenants_t *tenants,
 }
 
 
-void
+ngx_uint_t
 ngx_http_sluice_table_sweep(ngx_http_sluice_tenants_t *tenants)
 {
     size_t                     largest;
     ngx_uint_t                 i;
+    ngx_atomic_uint_t          before;
     ngx_http_sluice_key_t    **chain;
     ngx_http_sluice_table_t   *table;
 
@@ -548,6 +549,8 @@ ngx_http_sluice_table_sweep(ngx_http_sluice_tenants_t *tenants)
     largest = 0;
 
     ngx_http_sluice_table_lock(tenants);
+
+    before = table->tenants;
 
     for (i = 0; i <= table->mask; i++) {
 
@@ -573,6 +576,9 @@ ngx_http_sluice_table_sweep(ngx_http_sluice_tenants_t *tenants)
     }
 
     table->largest = largest;
+    before -= table->tenants;
 
     ngx_http_sluice_table_unlock(tenants);
+
+    return before;
 }

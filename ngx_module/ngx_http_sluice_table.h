@@ -130,8 +130,8 @@ ngx_uint_t ngx_http_sluice_table_known(ngx_http_sluice_tenants_t *tenants,
 /* Puts it in the place of an older one.  NGX_OK; NGX_ERROR: no memory */
 ngx_int_t ngx_http_sluice_table_put(ngx_http_sluice_tenants_t *tenants,
     const sluice_tenant_t *tenant, const u_char *digest);
-/* Takes out what the last load has not seen. */
-void ngx_http_sluice_table_sweep(ngx_http_sluice_tenants_t *tenants);
+/* Takes out what the last load has not seen; how many entries. */
+ngx_uint_t ngx_http_sluice_table_sweep(ngx_http_sluice_tenants_t *tenants);
 
 
 /* _table_load.c */

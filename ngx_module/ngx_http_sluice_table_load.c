@@ -375,12 +375,23 @@ ngx_http_sluice_load_entry(ngx_http_sluice_tenants_t *tenants,
 static void
 ngx_http_sluice_load_done(ngx_http_sluice_tenants_t *tenants)
 {
-    ngx_uint_t                level;
+    ngx_uint_t                level, swept;
     ngx_http_sluice_table_t  *table;
 
     table = tenants->table;
 
-    ngx_http_sluice_table_sweep(tenants);
+    swept = ngx_http_sluice_table_sweep(tenants);
+
+    table->refused = tenants->load_refused;
+    table->nomem = tenants->load_nomem;
+    table->loaded = ngx_time();
+
+    /* there is room by now: without its version the table is loaded again */
+
+    if (tenants->load_nomem && swept) {
+        table->version_len = 0;
+        return;
+    }
 
     ngx_memcpy(table->version, tenants->load_version,
                tenants->load_version_len);
@@ -388,10 +399,7 @@ ngx_http_sluice_load_done(ngx_http_sluice_tenants_t *tenants)
 
     ngx_memcpy(table->source, tenants->source, NGX_HTTP_SLUICE_TABLE_DIGEST);
 
-    table->refused = tenants->load_refused;
-    table->nomem = tenants->load_nomem;
     table->checked = ngx_time();
-    table->loaded = ngx_time();
     table->loads++;
 
     level = tenants->load_refused ? NGX_LOG_ERR : NGX_LOG_NOTICE;
