@@ -149,7 +149,7 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_limit_metrics[] = {
 
 #define ngx_http_sluice_bucket_row(key, n)                                    \
     { "le", key, "enqueue_seconds", "le", NGX_HTTP_SLUICE_METRIC_HISTOGRAM,   \
-      "Time from a job to the reply of Redis.",                               \
+      "Time from a job to the reply of Redis or the disk.",                   \
       ngx_http_sluice_metric_bucket, n, 0 }
 
 static const ngx_http_sluice_metric_t  ngx_http_sluice_time_metrics[] = {

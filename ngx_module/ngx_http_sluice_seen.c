@@ -53,7 +53,8 @@ ngx_http_sluice_seen(ngx_http_sluice_item_t *item)
 
     if (item->tenant.len == 0 || item->tenant.len > SLUICE_KEYS_NAME_MAX
         || (item->job != NGX_HTTP_SLUICE_JOB_ACCEPTED
-            && item->job != NGX_HTTP_SLUICE_JOB_DUPLICATE))
+            && item->job != NGX_HTTP_SLUICE_JOB_DUPLICATE
+            && item->job != NGX_HTTP_SLUICE_JOB_SPOOLED))
     {
         return;
     }
