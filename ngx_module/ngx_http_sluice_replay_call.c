@@ -129,8 +129,9 @@ ngx_http_sluice_replay_reply(void *data, const redisReply *reply)
 {
     ngx_http_sluice_spool_t *spool = data;
 
-    uint64_t                   position;
-    ngx_http_sluice_replay_t  *replay;
+    uint64_t                      position;
+    ngx_http_sluice_replay_t     *replay;
+    const sluice_spool_record_t  *first;
 
     replay = &spool->replay;
     replay->calling = 0;
@@ -144,16 +145,31 @@ ngx_http_sluice_replay_reply(void *data, const redisReply *reply)
         return;
     }
 
-    /* an integer: all or a part of it was run before */
-
+    first = &replay->state.first;
     position = UINT64_MAX;
 
-    if (reply->type != REDIS_REPLY_INTEGER) {
+    if (reply->type == REDIS_REPLY_ARRAY
+        && reply->elements == replay->state.njobs)
+    {
         spool->link->main->process->slot->spool.replayed +=
                                                      replay->state.njobs;
 
-    } else if (replay->state.first.call == 0) {
-        position = (uint64_t) reply->integer;
+    } else if (reply->type == REDIS_REPLY_INTEGER
+               && (first->call ? reply->integer == (long long) first->call
+                               : reply->integer >= (long long) first->number))
+    {
+        /* all of it was run before, or a part */
+
+        if (first->call == 0) {
+            position = (uint64_t) reply->integer;
+        }
+
+    } else {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "sluice_redis \"%V\" answered a call from the spool "
+                      "with an unexpected reply", &spool->link->server->name);
+        ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
+        return;
     }
 
     spool->link->waiting = 0;

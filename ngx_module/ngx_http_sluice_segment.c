@@ -13,7 +13,7 @@
 
 
 #define NGX_HTTP_SLUICE_SEGMENT_ACCESS  0600
-#define NGX_HTTP_SLUICE_SEGMENT_TRIES   4
+#define NGX_HTTP_SLUICE_SEGMENT_YOUNG   60     /* seconds */
 
 
 /* a path below the directory, and NUL */
@@ -159,10 +159,7 @@ ngx_http_sluice_segment_sync_dir(const ngx_http_sluice_spool_conf_t *conf)
 }
 
 
-/*
- * The file with its header, on the disk under its name.  Between the making and
- * the locking another process may take it for one that nobody holds.
- */
+/* The file with its header, locked, on the disk under its name */
 
 static ngx_err_t
 ngx_http_sluice_segment_make(const ngx_http_sluice_spool_conf_t *conf,
@@ -171,34 +168,24 @@ ngx_http_sluice_segment_make(const ngx_http_sluice_spool_conf_t *conf,
     u_char                          header[SLUICE_SPOOL_HEADER];
     ngx_fd_t                        fd;
     ngx_err_t                       err;
-    ngx_uint_t                      i;
-    struct stat                     st;
     sluice_spool_io_t               io;
     ngx_http_sluice_segment_path_t  path;
 
     ngx_http_sluice_segment_path(path, conf, segment->name,
                                  ngx_http_sluice_segment_suffix);
 
-    for (i = 0; /* void */ ; i++) {
+    fd = open((char *) path, O_RDWR|O_CREAT|O_EXCL|O_APPEND|O_CLOEXEC,
+              NGX_HTTP_SLUICE_SEGMENT_ACCESS);
 
-        fd = open((char *) path, O_RDWR|O_CREAT|O_EXCL|O_APPEND|O_CLOEXEC,
-                  NGX_HTTP_SLUICE_SEGMENT_ACCESS);
+    if (fd == NGX_INVALID_FILE) {
+        return ngx_errno;
+    }
 
-        if (fd == NGX_INVALID_FILE) {
-            return ngx_errno;
-        }
-
-        if (flock(fd, LOCK_EX|LOCK_NB) == 0 && fstat(fd, &st) == 0
-            && st.st_nlink)
-        {
-            break;
-        }
-
+    if (flock(fd, LOCK_EX|LOCK_NB) == -1) {
+        err = ngx_errno;
+        (void) ngx_delete_file(path);
         (void) ngx_close_file(fd);
-
-        if (i == NGX_HTTP_SLUICE_SEGMENT_TRIES) {
-            return NGX_EAGAIN;
-        }
+        return err;
     }
 
     ngx_memzero(&segment->file, sizeof(sluice_spool_file_t));
@@ -364,7 +351,11 @@ ngx_http_sluice_segment_remove(const ngx_http_sluice_spool_conf_t *conf,
 }
 
 
-/* The open file, locked by this process and still there; or none */
+/*
+ * The open file, locked by this process and still there; or none.  A file
+ * without its header is being made right now, unless it is old: its lock is
+ * left to who makes it.
+ */
 
 static ngx_fd_t
 ngx_http_sluice_segment_lock(const u_char *path, ngx_file_info_t *fi)
@@ -378,9 +369,11 @@ ngx_http_sluice_segment_lock(const u_char *path, ngx_file_info_t *fi)
         return NGX_INVALID_FILE;
     }
 
-    if (flock(fd, LOCK_EX|LOCK_NB) == 0
-        && ngx_fd_info(fd, fi) != NGX_FILE_ERROR
-        && ngx_is_file(fi) && fi->st_nlink)
+    if (ngx_fd_info(fd, fi) != NGX_FILE_ERROR && ngx_is_file(fi)
+        && (ngx_file_size(fi) >= SLUICE_SPOOL_HEADER
+            || ngx_time() - ngx_file_mtime(fi) > NGX_HTTP_SLUICE_SEGMENT_YOUNG)
+        && flock(fd, LOCK_EX|LOCK_NB) == 0
+        && ngx_fd_info(fd, fi) != NGX_FILE_ERROR && fi->st_nlink)
     {
         return fd;
     }

@@ -163,6 +163,10 @@ ngx_http_sluice_spool_path(ngx_conf_t *cf, ngx_http_sluice_spool_conf_t *spool,
     path->conf_file = cf->conf_file->file.name.data;
     path->line = cf->conf_file->line;
 
+    if (path->name.len >= NGX_MAX_PATH) {
+        return "has a path that is too long";
+    }
+
     if (ngx_add_path(cf, &path) != NGX_OK) {
         return NGX_CONF_ERROR;
     }

@@ -25,6 +25,8 @@
  *   redis      arguments of redis-server, in place of "appendfsync always"
  *   edge       options of Edge
  *   alerts     what NGINX may say at [alert] or [crit]
+ *   settled    async ({ edge }) waits for what is still to come when all events
+ *              are answered
  *   after      async ({ edge, house, load, ledger, found }) more to look at
  */
 
@@ -91,7 +93,7 @@ async function post(...all) {
 }
 
 async function fault({ name, disturb, after, again = false, alerts,
-    times = TIMES, statuses = [200], lanes = 32, edge: options = {},
+    settled = () => {}, times = TIMES, statuses = [200], lanes = 32, edge: options = {},
     redis = ['--appendfsync', 'always'] })
 {
     const rand = random(SEED);
@@ -117,6 +119,7 @@ async function fault({ name, disturb, after, again = false, alerts,
 
     await until(async () => (await edge.status()).events.in_flight === 0,
         'nothing in flight');
+    await settled({ edge });
     const taken = await taker.stop();
     const found = new Map();
     for (const id of taken) {
