@@ -127,6 +127,9 @@ sub missing {
         my $zone = $1 || $2 || $3;
         ($key, $line) = ("zone $zone", "sluice_limit_zone \$uri zone=$zone:1m;\n");
 
+    } elsif ($said =~ /needs a "sluice_tenants"/) {
+        ($key, $line) = ("tenants", "sluice_tenants zone=of_the_reader:1m;\n");
+
     } elsif ($said =~ /host not found in upstream "([\w.-]+)"/) {
         ($key, $line) = ("upstream $1", "upstream $1 { server 127.0.0.1:9; }\n");
     }
