@@ -6,7 +6,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { cpu, start } = require('./house');
+const { cpu, sleep, start } = require('./house');
 const webhook = require('./webhook');
 
 const FORGED = `sha256=${'0'.repeat(64)}`;
@@ -73,6 +73,18 @@ const load = async (dir, { url, status = 200, forged, connections = 64,
 const calls = async (redis) => Number(/cmdstat_evalsha:calls=(\d+)/.exec(
     await redis.client.info('commandstats'))?.[1] || 0);
 
+/* until what the round before left open has been done */
+const settled = async (redis) => {
+    let before;
+    let now = await calls(redis);
+
+    do {
+        before = now;
+        await sleep(30);
+        now = await calls(redis);
+    } while (now !== before);
+};
+
 /*
  * One round of one variant:
  *
@@ -91,6 +103,7 @@ const round = async (variant, dir, seconds, tick) => {
     const groups = { server: variant.pids, redis: [redis.pid] };
     const sum = (pids) => pids.reduce((all, pid) => all + cpu(pid), 0);
 
+    await settled(redis);
     await redis.client.flushall('SYNC');
 
     const called = await calls(redis);
