@@ -6,6 +6,7 @@
 #include "tests/unit/rows.h"
 
 #include "core/scheme.h"
+#include "core/scheme_parts.h"
 #include "core/scheme_sign.h"
 
 
@@ -392,9 +393,125 @@ test_second_field(void **state)
 }
 
 
+static size_t
+get_header(void *data, const char *name, size_t len, sluice_text_t *value)
+{
+    size_t                          i;
+    const sluice_signed_request_t  *made;
+
+    made = data;
+
+    for (i = 0; i < made->n; i++) {
+        if (strlen(made->values[i].place) == len
+            && memcmp(made->values[i].place, name, len) == 0)
+        {
+            *value = made->values[i].value;
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+get_body(void *data, sluice_scheme_piece_pt piece, void *piece_data)
+{
+    return piece(piece_data, (const uint8_t *) "{\"a\":1}", 7);
+}
+
+
+static int
+get_whole(void *data, sluice_text_t *body)
+{
+    body->data = "{\"a\":1}";
+    body->len = 7;
+
+    return 1;
+}
+
+
+/*
+ * A preset is what "hmac" can be told: what is signed by the one is taken by
+ * the other, with the settings of the table.
+ */
+
+static void
+test_preset(void **state)
+{
+    const char               *why;
+    sluice_key_t             *key;
+    sluice_text_t             id;
+    sluice_scheme_t          *preset, *hmac;
+    sluice_request_t          request;
+    const sluice_preset_t    *row;
+    sluice_scheme_result_t    result;
+    sluice_signed_request_t  *made;
+
+    static const char  secret[] = "c2VjcmV0";
+
+    row = row_of(sluice_preset_t, state);
+    made = malloc(sizeof(sluice_signed_request_t));
+    assert_non_null(made);
+
+    memset(&request, 0, sizeof(request));
+    request.data = made;
+    request.header = get_header;
+    request.body = get_body;
+    request.whole = get_whole;
+    request.method.data = "POST";
+    request.method.len = 4;
+    request.url.data = "https://h/p";
+    request.url.len = 11;
+    request.target.data = "/p";
+    request.target.len = 2;
+    request.content_type.data = "";
+    id.data = "id";
+    id.len = 2;
+
+    preset = scheme_with(row->name, "");
+    hmac = scheme_with("hmac", row->settings);
+    assert_null(sluice_scheme_ready(preset));
+    assert_null(sluice_scheme_ready(hmac));
+
+    assert_null(sluice_scheme_sign(preset, secret, sizeof(secret) - 1, &id,
+                                   &request, 1795000000, made));
+
+    key = sluice_key_create(hmac, secret, sizeof(secret) - 1, &why);
+    assert_non_null(key);
+
+    sluice_scheme_check(hmac, &key, 1, &id, &request, 1795000000, &result);
+    assert_int_equal(result.verdict, SLUICE_SCHEME_VALID);
+
+    sluice_key_destroy(key);
+    sluice_scheme_destroy(preset);
+    sluice_scheme_destroy(hmac);
+    free(made);
+}
+
+
+/* All that sign with an HMAC and have all of it in headers. */
+
+static void
+add_presets(void)
+{
+    const sluice_preset_t  *preset;
+
+    for (preset = sluice_presets; preset->name != NULL; preset++) {
+        if (preset->kind == SLUICE_KIND_SIGNED
+            && strstr(preset->settings, "algorithm=e") == NULL
+            && strstr(preset->settings, "json:") == NULL)
+        {
+            rows_add_one(preset->name, test_preset, preset);
+        }
+    }
+}
+
+
 int
 main(void)
 {
+    add_presets();
     rows_add(settings, test_setting);
     rows_add(readies, test_ready);
     rows_add(key_rows, test_key);
