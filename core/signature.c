@@ -105,29 +105,6 @@ sluice_signature_final(sluice_signature_t *signature, uint8_t *mac,
 }
 
 
-int
-sluice_signature_parse(uint8_t *claimed, size_t mac_len, const uint8_t *value,
-    size_t len, const char *prefix, size_t prefix_len,
-    sluice_signature_encoding_e encoding)
-{
-    uint8_t  decoded[SLUICE_SIGNATURE_MAX];
-
-    if (len < prefix_len
-        || (prefix_len != 0 && memcmp(value, prefix, prefix_len) != 0)
-        || sluice_signature_decode(decoded, sizeof(decoded),
-                                   value + prefix_len, len - prefix_len,
-                                   encoding)
-           != mac_len)
-    {
-        return 0;
-    }
-
-    memcpy(claimed, decoded, mac_len);
-
-    return 1;
-}
-
-
 size_t
 sluice_signature_decode(uint8_t *dst, size_t size, const uint8_t *text,
     size_t len, sluice_signature_encoding_e encoding)
@@ -221,31 +198,6 @@ sluice_signature_encode(char *dst, const uint8_t *data, size_t len,
     }
 
     return (size_t) (p - dst);
-}
-
-
-sluice_signature_result_e
-sluice_signature_check(const uint8_t *mac, size_t mac_len,
-    const uint8_t *value, size_t len, const char *prefix, size_t prefix_len,
-    sluice_signature_encoding_e encoding)
-{
-    uint8_t  claimed[SLUICE_SIGNATURE_MAX];
-
-    if (mac_len == 0 || mac_len > SLUICE_SIGNATURE_MAX) {
-        return SLUICE_SIGNATURE_FAILED;
-    }
-
-    if (!sluice_signature_parse(claimed, mac_len, value, len, prefix,
-                                prefix_len, encoding))
-    {
-        return SLUICE_SIGNATURE_MALFORMED;
-    }
-
-    if (CRYPTO_memcmp(claimed, mac, mac_len) != 0) {
-        return SLUICE_SIGNATURE_MISMATCH;
-    }
-
-    return SLUICE_SIGNATURE_VALID;
 }
 
 

@@ -1,7 +1,7 @@
 /*
- * Webhook signatures: a keyed HMAC over pieces of a body, the header that
- * claims it, and the comparison.  Facts on the schemes: each provider's own
- * documentation, named at the presets in scheme_presets.c.
+ * Webhook signatures: a keyed HMAC over pieces of a body, how one is written
+ * in a header, and the comparison of secrets.  Facts on the schemes: each
+ * provider's own documentation, named in scheme_presets.c.
  */
 
 #ifndef SLUICE_CORE_SIGNATURE_H
@@ -28,13 +28,6 @@ typedef enum {
     SLUICE_SIGNATURE_BASE64,
     SLUICE_SIGNATURE_BASE64URL
 } sluice_signature_encoding_e;
-
-typedef enum {
-    SLUICE_SIGNATURE_VALID = 0,
-    SLUICE_SIGNATURE_MALFORMED,    /* the header is not of the form */
-    SLUICE_SIGNATURE_MISMATCH,
-    SLUICE_SIGNATURE_FAILED        /* no MAC: no key, or OpenSSL refused */
-} sluice_signature_result_e;
 
 typedef struct sluice_signature_s  sluice_signature_t;
 
@@ -66,21 +59,6 @@ size_t sluice_signature_decode(uint8_t *dst, size_t size, const uint8_t *text,
 /* Writes the text without a NUL, base64url without padding; its length. */
 size_t sluice_signature_encode(char *dst, const uint8_t *data, size_t len,
     sluice_signature_encoding_e encoding);
-
-/*
- * Decodes a header value: the prefix (may be empty), then exactly the
- * encoding of mac_len bytes and nothing after it.  Hex of either case; base64
- * with its padding; base64url with all of it or none.
- * Returns 1 and fills claimed, or 0.
- */
-int sluice_signature_parse(uint8_t *claimed, size_t mac_len,
-    const uint8_t *value, size_t len, const char *prefix, size_t prefix_len,
-    sluice_signature_encoding_e encoding);
-
-/* Parse and compare in constant time. */
-sluice_signature_result_e sluice_signature_check(const uint8_t *mac,
-    size_t mac_len, const uint8_t *value, size_t len, const char *prefix,
-    size_t prefix_len, sluice_signature_encoding_e encoding);
 
 /*
  * Equality of two secrets without telling where they differ: the digests
