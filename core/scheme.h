@@ -154,7 +154,8 @@ void sluice_key_destroy(sluice_key_t *key);
 
 /*
  * The verdict.  A NULL among the keys stands for a secret that is empty or
- * unusable: it costs what a key costs and never matches.  All keys are tried,
+ * unusable: it costs what a key costs and never matches.  No key stands there
+ * twice.  All keys are tried,
  * whichever matches.  `token` is what a subscription handshake has to bring
  * (meta's verify_token), empty when there is none.  now: Unix time, seconds.
  */
