@@ -3,6 +3,7 @@
  */
 
 #include "ngx_http_sluice_tenant.h"
+#include "ngx_http_sluice_split.h"
 
 
 static ngx_int_t ngx_http_sluice_enqueue_prefix(ngx_http_request_t *r,
@@ -14,7 +15,9 @@ static ngx_int_t ngx_http_sluice_enqueue_type(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify);
 static ngx_int_t ngx_http_sluice_enqueue_opts(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue);
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
+static ngx_int_t ngx_http_sluice_enqueue_data(ngx_http_request_t *r,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_int_t ngx_http_sluice_enqueue_envelope(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify);
@@ -191,30 +194,23 @@ ngx_http_sluice_enqueue_base(u_char *base, const ngx_str_t *tenant,
 
 ngx_int_t
 ngx_http_sluice_enqueue_job(ngx_http_request_t *r, ngx_http_sluice_item_t *item,
-    const ngx_http_sluice_enqueue_t *enqueue,
-    const ngx_http_sluice_verify_t *verify)
+    const ngx_http_sluice_loc_conf_t *conf)
 {
     ngx_time_t  *tp;
 
     tp = ngx_timeofday();
     item->ctx->time = (int64_t) tp->sec * 1000 + tp->msec;
 
-    if (ngx_http_sluice_enqueue_id(r, item, enqueue) != NGX_OK
-        || ngx_http_sluice_enqueue_type(r, item, enqueue, verify) != NGX_OK
-        || ngx_http_sluice_enqueue_opts(r, item, enqueue) != NGX_OK)
+    if (ngx_http_sluice_enqueue_type(r, item, conf->enqueue, conf->verify)
+        != NGX_OK
+        || ngx_http_sluice_dedupe_event(r, item, conf) != NGX_OK
+        || ngx_http_sluice_enqueue_id(r, item, conf->enqueue) != NGX_OK
+        || ngx_http_sluice_enqueue_opts(r, item, conf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (enqueue->raw) {
-        ngx_str_null(&item->head);
-        ngx_str_null(&item->tail);
-        item->data = item->ctx->body;
-
-        return NGX_OK;
-    }
-
-    return ngx_http_sluice_enqueue_envelope(r, item, enqueue, verify);
+    return ngx_http_sluice_enqueue_data(r, item, conf);
 }
 
 
@@ -243,6 +239,11 @@ ngx_http_sluice_enqueue_id(ngx_http_request_t *r,
                                           enqueue->kind, (char *) value.data,
                                           value.len);
 
+    } else if (item->event.len) {
+        item->id.len = ngx_sprintf(item->id.data, "%c-%V", enqueue->kind,
+                                   &item->event)
+                       - item->id.data;
+
     } else {
         process = item->ctx->process;
 
@@ -261,6 +262,8 @@ ngx_http_sluice_enqueue_type(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify)
 {
+    ngx_int_t  rc;
+
     if (enqueue->name) {
 
         if (ngx_http_complex_value(r, enqueue->name, &item->type) != NGX_OK) {
@@ -271,6 +274,13 @@ ngx_http_sluice_enqueue_type(ngx_http_request_t *r,
             || !sluice_json_is_text(item->type.data, item->type.len))
         {
             ngx_str_null(&item->type);
+        }
+
+    } else if (item->part
+               && (rc = ngx_http_sluice_split_type(r, item)) != NGX_DECLINED)
+    {
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
         }
 
     } else if (verify->meta) {
@@ -333,17 +343,28 @@ ngx_http_sluice_enqueue_priority(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_sluice_enqueue_opts(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue)
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf)
 {
-    int64_t            number;
-    ngx_str_t          value;
-    sluice_job_opts_t  options;
+    int64_t                           number;
+    ngx_str_t                         value;
+    sluice_job_opts_t                 options;
+    const ngx_http_sluice_enqueue_t  *enqueue;
+
+    enqueue = conf->enqueue;
 
     item->opts = enqueue->opts;
     item->priority = enqueue->options.priority;
     item->delay = enqueue->options.delay;
 
-    if (enqueue->priority == NULL && enqueue->delay == NULL) {
+    options = enqueue->options;
+
+    if (ngx_http_sluice_dedupe_key(r, item, conf, &options) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (enqueue->priority == NULL && enqueue->delay == NULL
+        && options.dedupe == NULL && item->wait == 0)
+    {
         return NGX_OK;
     }
 
@@ -369,16 +390,87 @@ ngx_http_sluice_enqueue_opts(ngx_http_request_t *r,
         item->delay = number;
     }
 
+    /* of an item that is over its rate */
+
+    if (item->wait > item->delay) {
+        item->delay = item->wait;
+    }
+
     item->opts.data = ngx_pnalloc(r->pool, SLUICE_JOB_OPTS_MAX);
     if (item->opts.data == NULL) {
         return NGX_ERROR;
     }
 
-    options = enqueue->options;
     options.priority = item->priority;
     options.delay = item->delay;
 
     item->opts.len = sluice_job_opts((char *) item->opts.data, &options);
+
+    return NGX_OK;
+}
+
+
+/* The item's webhook, or the body; and what is around it. */
+
+static ngx_int_t
+ngx_http_sluice_enqueue_data(ngx_http_request_t *r,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf)
+{
+    ngx_int_t               rc;
+    u_char                 *p;
+    ngx_str_t               head, tail;
+    const sluice_split_t   *split;
+    const sluice_text_t    *data;
+
+    if (conf->enqueue->raw) {
+        ngx_str_null(&item->head);
+        ngx_str_null(&item->tail);
+        item->data = item->ctx->body;
+
+    } else {
+        rc = ngx_http_sluice_enqueue_envelope(r, item, conf->enqueue,
+                                              conf->verify);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (conf->enqueue->nredact) {
+        return ngx_http_sluice_json_redact(r, item->ctx, &item->data);
+    }
+
+    if (item->part == NULL) {
+        return NGX_OK;
+    }
+
+    split = item->ctx->split;
+    head = item->head;
+    tail = item->tail;
+
+    item->head.len += sluice_split_head(NULL, split, item->part);
+    item->tail.len += sluice_split_tail(NULL, split, item->part);
+
+    if (item->head.len + item->tail.len > NGX_HTTP_SLUICE_DATA_MAX) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(r->pool, item->head.len + item->tail.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    item->head.data = p;
+    p = ngx_cpymem(p, head.data, head.len);
+    p += sluice_split_head(p, split, item->part);
+
+    item->tail.data = p;
+    p += sluice_split_tail(p, split, item->part);
+    ngx_memcpy(p, tail.data, tail.len);
+
+    data = sluice_split_data(split, item->part);
+
+    item->data.data = (u_char *) data->data;
+    item->data.len = data->len;
 
     return NGX_OK;
 }

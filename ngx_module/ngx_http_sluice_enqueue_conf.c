@@ -31,6 +31,10 @@ static char *ngx_http_sluice_set_envelope(ngx_conf_t *cf,
     ngx_http_sluice_enqueue_t *enqueue, ngx_str_t *value);
 static char *ngx_http_sluice_set_headers(ngx_conf_t *cf,
     ngx_http_sluice_enqueue_t *enqueue, ngx_str_t *value);
+static char *ngx_http_sluice_set_redact(ngx_conf_t *cf,
+    ngx_http_sluice_enqueue_t *enqueue, ngx_str_t *value);
+static ngx_int_t ngx_http_sluice_enqueue_redact(
+    ngx_http_sluice_enqueue_t *enqueue, const ngx_str_t *scheme);
 static ngx_int_t ngx_http_sluice_enqueue_credentials(ngx_conf_t *cf,
     const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify);
@@ -52,7 +56,8 @@ static const ngx_http_sluice_parameter_t  ngx_http_sluice_parameters[] = {
     { ngx_string("attempts="), ngx_http_sluice_set_attempts },
     { ngx_string("backoff="),  ngx_http_sluice_set_backoff },
     { ngx_string("envelope="), ngx_http_sluice_set_envelope },
-    { ngx_string("headers="),  ngx_http_sluice_set_headers }
+    { ngx_string("headers="),  ngx_http_sluice_set_headers },
+    { ngx_string("redact="),   ngx_http_sluice_set_redact }
 };
 
 #define NGX_HTTP_SLUICE_PARAMETERS                                            \
@@ -119,7 +124,11 @@ ngx_http_sluice_enqueue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             }
         }
 
-        if (n == NGX_HTTP_SLUICE_PARAMETERS || (seen & (1 << n))) {
+        if (n == NGX_HTTP_SLUICE_PARAMETERS
+            || ((seen & (1 << n))
+                && ngx_http_sluice_parameters[n].set
+                   != ngx_http_sluice_set_redact))
+        {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "%s parameter \"%V\" of \"sluice_enqueue\"",
                                n == NGX_HTTP_SLUICE_PARAMETERS ? "invalid"
@@ -212,6 +221,15 @@ ngx_http_sluice_enqueue_merge(ngx_conf_t *cf,
     if (ngx_http_sluice_enqueue_credentials(cf, enqueue, verify) != NGX_OK
         || ngx_http_sluice_enqueue_keeps(cf, enqueue, verify) != NGX_OK)
     {
+        return NGX_CONF_ERROR;
+    }
+
+    if (verify && ngx_http_sluice_enqueue_redact(enqueue, &verify->name)
+                  != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "too many \"redact=\" in \"sluice_enqueue %V\"",
+                           &enqueue->queue.value);
         return NGX_CONF_ERROR;
     }
 
@@ -445,6 +463,61 @@ ngx_http_sluice_set_envelope(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* Found in the location's one scan of the body, see ngx_http_sluice_json.c. */
+
+static char *
+ngx_http_sluice_set_redact(ngx_conf_t *cf, ngx_http_sluice_enqueue_t *enqueue,
+    ngx_str_t *value)
+{
+    const char             *error;
+    sluice_json_pointer_t   pointer;
+
+    error = sluice_json_pointer(&pointer, (char *) value->data, value->len);
+    if (error) {
+        return (char *) error;
+    }
+
+    if (enqueue->nredact == NGX_HTTP_SLUICE_REDACT) {
+        return "there are more than 8";
+    }
+
+    enqueue->redact[enqueue->nredact++] = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+/* Evolution has the instance's API key in every event. */
+
+static ngx_int_t
+ngx_http_sluice_enqueue_redact(ngx_http_sluice_enqueue_t *enqueue,
+    const ngx_str_t *scheme)
+{
+    ngx_uint_t        i;
+    ngx_str_t         key = ngx_string("/apikey");
+
+    if (scheme->len != 9 || ngx_strncmp(scheme->data, "evolution", 9) != 0) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < enqueue->nredact; i++) {
+        if (enqueue->redact[i].len == key.len
+            && ngx_strncmp(enqueue->redact[i].data, key.data, key.len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    if (enqueue->nredact == NGX_HTTP_SLUICE_REDACT) {
+        return NGX_ERROR;
+    }
+
+    enqueue->redact[enqueue->nredact++] = key;
+
+    return NGX_OK;
 }
 
 

@@ -9,6 +9,7 @@
  * The steps do not call each other.
  */
 
+#include "ngx_http_sluice_split.h"
 #include "ngx_http_sluice_tenant.h"
 
 
@@ -36,6 +37,17 @@ static ngx_inline ngx_uint_t
 ngx_http_sluice_verifies(const ngx_http_sluice_loc_conf_t *conf)
 {
     return conf->verify && conf->verify->scheme;
+}
+
+
+/* Is the tenant known, or none asked for, or each item's own? */
+
+static ngx_inline ngx_uint_t
+ngx_http_sluice_whose(const ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf)
+{
+    return ctx->tenant || conf->tenant == NULL
+           || (conf->split && conf->tenant->by == NGX_HTTP_SLUICE_BY_NUMBER);
 }
 
 
@@ -128,7 +140,7 @@ ngx_http_sluice_access_handler(ngx_http_request_t *r)
         }
     }
 
-    if (conf->tenant && ctx->tenant == NULL) {
+    if (!ngx_http_sluice_whose(ctx, conf)) {
         return ngx_http_sluice_end(r,
                         ngx_http_sluice_refuse(r, ctx, conf,
                                                NGX_HTTP_SLUICE_WHY_TENANT));
@@ -235,10 +247,15 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
         return ngx_http_sluice_end(r, rc);
     }
 
-    rc = ngx_http_sluice_tenant_quarantine(ctx, conf);
+    if (conf->split) {
+        rc = ngx_http_sluice_whose(ctx, conf) ? NGX_OK : NGX_DECLINED;
 
-    if (rc == NGX_AGAIN && conf->enqueue) {
-        rc = ngx_http_sluice_enqueue_names(r, &ctx->item, conf->enqueue);
+    } else {
+        rc = ngx_http_sluice_tenant_quarantine(ctx, conf);
+
+        if (rc == NGX_AGAIN && conf->enqueue) {
+            rc = ngx_http_sluice_enqueue_names(r, &ctx->item, conf->enqueue);
+        }
     }
 
     if (rc == NGX_DECLINED) {
@@ -252,7 +269,7 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (conf->enqueue && conf->depth) {
+    if (conf->enqueue && conf->depth && conf->split == NULL) {
         rc = ngx_http_sluice_depth_step(r, ctx, conf);
 
         if (rc != NGX_DECLINED) {
@@ -260,7 +277,7 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
         }
     }
 
-    if (conf->late) {
+    if (conf->late && conf->split == NULL) {
         rc = ngx_http_sluice_limit_step(r, ctx, conf, 0);
 
         if (rc != NGX_DECLINED) {
@@ -415,7 +432,8 @@ ngx_http_sluice_parse(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
         return ngx_http_sluice_refuse_body(r, ctx, &empty);
     }
 
-    raw = conf->enqueue && conf->enqueue->raw;
+    raw = conf->enqueue && (conf->enqueue->raw || conf->split
+                            || conf->enqueue->nredact);
 
     ctx->is_json = raw || (conf->pointers && conf->pointers->n)
                    || ngx_http_sluice_json_type(r);
@@ -425,6 +443,14 @@ ngx_http_sluice_parse(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     }
 
     rc = ngx_http_sluice_json_scan(r, ctx, conf->pointers, &detail);
+
+    if (rc == NGX_OK && conf->split) {
+        rc = ngx_http_sluice_split_read(r, ctx, &detail);
+    }
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_sluice_refuse_large(r, ctx);
+    }
 
     if (rc == NGX_HTTP_BAD_REQUEST) {
         return ngx_http_sluice_refuse_body(r, ctx, &detail);

@@ -76,12 +76,14 @@ ngx_http_sluice_json(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (lcf->json->nelts
-        == SLUICE_JSON_POINTERS - NGX_HTTP_SLUICE_EVENT_POINTERS)
+        == SLUICE_JSON_POINTERS - NGX_HTTP_SLUICE_EVENT_POINTERS
+           - NGX_HTTP_SLUICE_REDACT)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "more than %d \"sluice_json\" in one location",
                            SLUICE_JSON_POINTERS
-                           - NGX_HTTP_SLUICE_EVENT_POINTERS);
+                           - NGX_HTTP_SLUICE_EVENT_POINTERS
+                           - NGX_HTTP_SLUICE_REDACT);
         return NGX_CONF_ERROR;
     }
 
@@ -147,13 +149,13 @@ ngx_http_sluice_json(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* The pointers of one scan: the location's, then those of the event's type. */
+/* The pointers of one scan: the location's, of the event's type, of redact=. */
 
 char *
 ngx_http_sluice_json_merge(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
 {
     ngx_str_t                   *text;
-    ngx_uint_t                   i, n, event;
+    ngx_uint_t                   i, n, event, redact;
     ngx_http_sluice_json_t      *field;
     ngx_http_sluice_pointers_t  *pointers;
 
@@ -162,7 +164,9 @@ ngx_http_sluice_json_merge(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
     event = conf->enqueue && conf->enqueue->name == NULL
             && conf->verify && conf->verify->meta;
 
-    if (n == 0 && !event) {
+    redact = conf->enqueue ? conf->enqueue->nredact : 0;
+
+    if (n == 0 && !event && redact == 0) {
         return NGX_CONF_OK;
     }
 
@@ -172,7 +176,8 @@ ngx_http_sluice_json_merge(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
     }
 
     pointers->n = n;
-    pointers->total = n + (event ? NGX_HTTP_SLUICE_EVENT_POINTERS : 0);
+    pointers->typed = n + (event ? NGX_HTTP_SLUICE_EVENT_POINTERS : 0);
+    pointers->total = pointers->typed + redact;
 
     field = conf->json ? conf->json->elts : NULL;
 
@@ -182,8 +187,11 @@ ngx_http_sluice_json_merge(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
             pointers->fields[i] = field[i];
             text = &field[i].text;
 
-        } else {
+        } else if (i < pointers->typed) {
             text = &ngx_http_sluice_event_pointers[i - n];
+
+        } else {
+            text = &conf->enqueue->redact[i - pointers->typed];
         }
 
         (void) sluice_json_pointer(&pointers->pointers[i], (char *) text->data,
@@ -343,11 +351,11 @@ ngx_http_sluice_json_event(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 
     ngx_str_null(type);
 
-    if (ctx->scanned == NULL || ctx->scanned->total == ctx->scanned->n) {
+    if (ctx->scanned == NULL || ctx->scanned->typed == ctx->scanned->n) {
         return NGX_OK;
     }
 
-    for (i = ctx->scanned->n; i < ctx->scanned->total; i++) {
+    for (i = ctx->scanned->n; i < ctx->scanned->typed; i++) {
         value = &ctx->values[i];
 
         if (value->type == SLUICE_JSON_STRING
@@ -368,6 +376,72 @@ ngx_http_sluice_json_event(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
             return NGX_OK;
         }
     }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_sluice_json_redact(ngx_http_request_t *r,
+    const ngx_http_sluice_ctx_t *ctx, ngx_str_t *text)
+{
+    u_char                     *from, *p, *start, *last;
+    ngx_uint_t                  i, n, next;
+    const sluice_json_value_t  *value, *values[NGX_HTTP_SLUICE_REDACT];
+
+    static const char           redacted[] = "\"[redacted]\"";
+
+    *text = ctx->body;
+    n = 0;
+
+    for (i = ctx->scanned->typed; i < ctx->scanned->total; i++) {
+        value = &ctx->values[i];
+
+        if (value->type == SLUICE_JSON_MISSING) {
+            continue;
+        }
+
+        /* in the order of the text */
+
+        for (next = n++; next && values[next - 1]->data > value->data; next--) {
+            values[next] = values[next - 1];
+        }
+
+        values[next] = value;
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, ctx->body.len + n * (sizeof(redacted) - 1));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+    from = ctx->body.data;
+
+    for (i = 0; i < n; i++) {
+        start = (u_char *) values[i]->data;
+        last = start + values[i]->len;
+
+        if (values[i]->type == SLUICE_JSON_STRING) {
+            start--;
+            last++;
+        }
+
+        /* what is inside of another is gone with it */
+
+        if (start >= from) {
+            p = ngx_cpymem(p, from, start - from);
+            p = ngx_cpymem(p, redacted, sizeof(redacted) - 1);
+            from = last;
+        }
+    }
+
+    p = ngx_cpymem(p, from, ctx->body.data + ctx->body.len - from);
+    text->len = p - text->data;
 
     return NGX_OK;
 }

@@ -133,6 +133,15 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_handshake_metrics[] = {
 };
 
 
+static const ngx_http_sluice_metric_t  ngx_http_sluice_split_metrics[] = {
+    ngx_http_sluice_slot_row(NULL, "items", "split_items_total", NULL,
+                             "Items of webhooks.", items),
+    ngx_http_sluice_slot_row(NULL, "quarantined", "split_quarantined_total",
+                             NULL, "Items in quarantine.", quarantined),
+    ngx_http_sluice_metric_end
+};
+
+
 #define ngx_http_sluice_limit_row(key, n)                                     \
     ngx_http_sluice_slot_row(NULL, key, "limit_total", "result",              \
                              "What limits did beside the rate.", limits[n])
@@ -263,6 +272,9 @@ const ngx_http_sluice_section_t  ngx_http_sluice_sections[] = {
 
     { "handshakes", NULL, ngx_http_sluice_no_idents,
       ngx_http_sluice_handshake_metrics },
+
+    { "split", NULL, ngx_http_sluice_no_idents,
+      ngx_http_sluice_split_metrics },
 
     { "limits", NULL, ngx_http_sluice_no_idents,
       ngx_http_sluice_limit_metrics },

@@ -2,6 +2,7 @@
  * The directives, and the life of the configuration and of a process.
  */
 
+#include "ngx_http_sluice_split.h"
 #include "ngx_http_sluice_spool.h"
 #include "ngx_http_sluice_table.h"
 
@@ -145,6 +146,20 @@ static ngx_command_t  ngx_http_sluice_commands[] = {
       0,
       NULL },
 
+    { ngx_string("sluice_split"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_sluice_split,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sluice_dedupe"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_sluice_dedupe,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("sluice_respond"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE23,
       ngx_http_sluice_respond,
@@ -252,6 +267,7 @@ ngx_http_sluice_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->verify, conf->limits, conf->json, conf->pointers = NULL;
      *     conf->enqueue, conf->respond = NULL;
+     *     conf->split, conf->dedupe = NULL;
      */
 
     conf->verify_status = NGX_CONF_UNSET_UINT;
@@ -350,9 +366,16 @@ ngx_http_sluice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (clcf->noname && clcf->handler == NULL && prev->handler) {
         conf->enqueue = prev->enqueue;
+        conf->split = prev->split;
+        conf->dedupe = prev->dedupe;
         conf->respond = prev->respond;
         conf->handler = prev->handler;
         clcf->handler = prev->handler;
+    }
+
+    rv = ngx_http_sluice_split_merge(cf, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     rv = ngx_http_sluice_json_merge(cf, conf);

@@ -23,6 +23,7 @@
 #include "core/redis.h"
 #include "core/retry.h"
 #include "core/scheme.h"
+#include "core/split.h"
 #include "core/url.h"
 
 #include "ngx_http_sluice_slots.h"
@@ -32,6 +33,7 @@
 #define NGX_HTTP_SLUICE_CLASSES     3        /* high, medium, low */
 #define NGX_HTTP_SLUICE_ZONES       64       /* a bit each in a request */
 #define NGX_HTTP_SLUICE_HEADERS     32       /* of headers= */
+#define NGX_HTTP_SLUICE_REDACT      8        /* redact= of one location */
 #define NGX_HTTP_SLUICE_BYTES       (64 * 1024 * 1024)    /* in flight */
 #define NGX_HTTP_SLUICE_DATA_MAX    (NGX_HTTP_SLUICE_BYTES / 2)  /* a job's */
 #define NGX_HTTP_SLUICE_COMMANDS    65536                 /* in flight */
@@ -45,6 +47,8 @@
 typedef struct ngx_http_sluice_item_s  ngx_http_sluice_item_t;
 typedef struct ngx_http_sluice_link_s        ngx_http_sluice_link_t;
 typedef struct ngx_http_sluice_spool_conf_s  ngx_http_sluice_spool_conf_t;
+typedef struct ngx_http_sluice_dedupe_s      ngx_http_sluice_dedupe_t;
+typedef struct ngx_http_sluice_split_conf_s  ngx_http_sluice_split_conf_t;
 typedef struct ngx_http_sluice_server_s  ngx_http_sluice_server_t;
 
 typedef struct ngx_http_sluice_tenants_s      ngx_http_sluice_tenants_t;
@@ -154,7 +158,8 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                      n;          /* the location's own */
-    ngx_uint_t                      total;      /* and the event type's */
+    ngx_uint_t                      typed;      /* and the event type's */
+    ngx_uint_t                      total;      /* and those of redact= */
     ngx_http_sluice_json_t          fields[SLUICE_JSON_POINTERS];
     sluice_json_pointer_t           pointers[SLUICE_JSON_POINTERS];
 } ngx_http_sluice_pointers_t;
@@ -178,6 +183,8 @@ typedef struct {
     ngx_uint_t                      nheaders;
     ngx_str_t                       headers[NGX_HTTP_SLUICE_HEADERS];
     ngx_uint_t                      hashes[NGX_HTTP_SLUICE_HEADERS];
+    ngx_uint_t                      nredact;
+    ngx_str_t                       redact[NGX_HTTP_SLUICE_REDACT];
     ngx_uint_t                      major;      /* of BullMQ: 5 or 6 */
     u_char                          kind;       /* of the job id: e or m */
     unsigned                        raw:1;
@@ -244,6 +251,8 @@ typedef struct {
     ngx_array_t                    *json;       /* ngx_http_sluice_json_t */
     ngx_http_sluice_pointers_t     *pointers;   /* made from it, or NULL */
     ngx_http_sluice_enqueue_t      *enqueue;
+    ngx_http_sluice_split_conf_t   *split;
+    ngx_http_sluice_dedupe_t       *dedupe;
     ngx_http_sluice_respond_t      *respond;
     ngx_http_handler_pt             handler;    /* ours, of the content */
     unsigned                        early:1;    /* of the limits, any */
@@ -285,12 +294,17 @@ struct ngx_http_sluice_item_s {
     ngx_str_t                       type;       /* of the event, the job name */
     ngx_str_t                       opts;
     ngx_str_t                       dedupe;     /* "ttl:key" or empty */
+    ngx_str_t                       event;      /* what it is known by */
+    ngx_str_t                       number;     /* of a split item */
+    const sluice_split_item_t      *part;       /* NULL: the whole body */
     ngx_str_t                       head;       /* around the body */
     ngx_str_t                       data;
     ngx_str_t                       tail;
     int64_t                         delay;
     int64_t                         priority;
+    int64_t                         wait;       /* ms, over the rate */
     ngx_http_sluice_job_e           job;
+    unsigned                        quarantined:1;
 };
 
 
@@ -328,6 +342,7 @@ struct ngx_http_sluice_ctx_s {
     ngx_str_t                       body;       /* in one piece, when joined */
 
     ngx_http_sluice_item_t          item;       /* the first or only one */
+    sluice_split_t                 *split;
     ngx_http_sluice_item_t         *items;
     ngx_uint_t                      nitems;
     ngx_uint_t                      waiting;    /* of them, on their way */
@@ -554,6 +569,13 @@ ngx_int_t ngx_http_sluice_json_scan(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, ngx_http_sluice_pointers_t *pointers,
     ngx_str_t *detail);
 
+/*
+ * A copy of ctx->body in which the values of redact= are "[redacted]"; the
+ * body itself when it has none of them.  NGX_ERROR: out of memory
+ */
+ngx_int_t ngx_http_sluice_json_redact(ngx_http_request_t *r,
+    const ngx_http_sluice_ctx_t *ctx, ngx_str_t *text);
+
 /* The event's type from the body of the meta scheme: len 0 when it has none */
 ngx_int_t ngx_http_sluice_json_event(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, ngx_str_t *type);
@@ -619,8 +641,7 @@ ngx_int_t ngx_http_sluice_enqueue_priority(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue);
 /* The whole job.  NGX_OK; NGX_DECLINED: it is too large; NGX_ERROR. */
 ngx_int_t ngx_http_sluice_enqueue_job(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
-    const ngx_http_sluice_verify_t *verify);
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
 
 /* Parameters; a text in place of NGX_CONF_OK says what is wrong. */
 char *ngx_http_sluice_set_priority(ngx_conf_t *cf,

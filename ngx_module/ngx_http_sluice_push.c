@@ -3,6 +3,7 @@
  * last result answers.
  */
 
+#include "ngx_http_sluice_split.h"
 #include "ngx_http_sluice_spool.h"
 
 
@@ -31,20 +32,28 @@ ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 
     link = ngx_http_sluice_redis_link(mcf, conf->enqueue->server);
 
-    rc = ngx_http_sluice_enqueue_job(r, &ctx->item, conf->enqueue,
-                                     conf->verify);
+    if (conf->split) {
+        rc = ngx_http_sluice_split_jobs(r, ctx, conf);
+
+    } else {
+        rc = ngx_http_sluice_enqueue_job(r, &ctx->item, conf);
+        ctx->items = &ctx->item;
+        ctx->nitems = 1;
+    }
 
     if (rc == NGX_DECLINED) {
         return ngx_http_sluice_refuse_large(r, ctx);
+    }
+
+    if (rc == NGX_BUSY) {
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
+        return ngx_http_sluice_refuse_unavailable(r);
     }
 
     if (link == NULL || rc != NGX_OK) {
         ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ctx->items = &ctx->item;
-    ctx->nitems = 1;
 
     cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
@@ -156,6 +165,7 @@ ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
 
         case NGX_HTTP_SLUICE_JOB_ACCEPTED:
             ngx_http_sluice_status_item(ctx, NGX_HTTP_SLUICE_ENQUEUED);
+            ctx->process->slot->quarantined += ctx->items[i].quarantined;
 
             if (!failed) {
                 ctx->job = NGX_HTTP_SLUICE_JOB_ACCEPTED;
@@ -182,6 +192,20 @@ ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
                 failed = 1;
             }
         }
+    }
+
+    if (ctx->nitems == 0) {
+
+        /* a webhook without entries */
+
+        ctx->job = NGX_HTTP_SLUICE_JOB_NONE;
+        ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_PASSED);
+
+    } else {
+
+        /* a duplicate has got the first one's id */
+
+        ctx->item.id = ctx->items[0].id;
     }
 
     if (failed) {

@@ -288,6 +288,22 @@ ngx_http_sluice_status_outcome(ngx_http_sluice_ctx_t *ctx,
 
 
 void
+ngx_http_sluice_status_items(ngx_http_sluice_ctx_t *ctx, ngx_uint_t n)
+{
+    ngx_http_sluice_slot_t  *slot;
+
+    slot = ctx->process->slot;
+    slot->items += n;
+
+    if (ctx->counted && !ctx->settled && n > ctx->count) {
+        slot->counters[ctx->events][NGX_HTTP_SLUICE_RECEIVED] +=
+                                                               n - ctx->count;
+        ctx->count = n;
+    }
+}
+
+
+void
 ngx_http_sluice_status_item(ngx_http_sluice_ctx_t *ctx,
     ngx_http_sluice_counter_e outcome)
 {

@@ -103,6 +103,8 @@ typedef struct {
     ngx_atomic_t                    refused[NGX_HTTP_SLUICE_WHYS];
     ngx_atomic_t                    dry_run[NGX_HTTP_SLUICE_WHYS];  /* passed */
     ngx_atomic_t                    handshakes[2];   /* answered, refused */
+    ngx_atomic_t                    items;      /* of sluice_split */
+    ngx_atomic_t                    quarantined;
     ngx_atomic_t                    limits[NGX_HTTP_SLUICE_LIMIT_DONE];
     ngx_atomic_t                    secrets[NGX_HTTP_SLUICE_SCHEMES]
                                            [NGX_HTTP_SLUICE_SECRETS];
@@ -151,6 +153,8 @@ void ngx_http_sluice_status_received(ngx_http_sluice_ctx_t *ctx,
     ngx_uint_t events);
 void ngx_http_sluice_status_outcome(ngx_http_sluice_ctx_t *ctx,
     ngx_http_sluice_counter_e outcome);
+/* The request turned out to be n events: each counts. */
+void ngx_http_sluice_status_items(ngx_http_sluice_ctx_t *ctx, ngx_uint_t n);
 /* What became of one of its items, for good */
 void ngx_http_sluice_status_item(ngx_http_sluice_ctx_t *ctx,
     ngx_http_sluice_counter_e outcome);

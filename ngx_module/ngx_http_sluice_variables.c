@@ -57,6 +57,10 @@ static ngx_http_variable_t  ngx_http_sluice_variables[] = {
     ngx_http_sluice_variable("sluice_job_id", ngx_http_sluice_variable_string,
                              offsetof(ngx_http_sluice_ctx_t, item.id)),
 
+    ngx_http_sluice_variable("sluice_item_number",
+                             ngx_http_sluice_variable_string,
+                             offsetof(ngx_http_sluice_ctx_t, item.number)),
+
     ngx_http_sluice_variable("sluice_event_type",
                              ngx_http_sluice_variable_event,
                              offsetof(ngx_http_sluice_ctx_t, event_type)),

@@ -508,12 +508,12 @@ duplicate parameter "name=b" of "sluice_enqueue"
 [crit]
 
 
-=== TEST 49: a parameter of later work, redact=
+=== TEST 49: redact= that is no pointer
 --- config
-location /a { sluice_verify none; sluice_enqueue q redact=/a; }
+location /a { sluice_verify none; sluice_enqueue q redact=/a redact=b; }
 --- must_die
 --- error_log
-invalid parameter "redact=/a" of "sluice_enqueue"
+invalid value in "redact=b" of "sluice_enqueue": must start with a slash
 --- no_error_log
 [crit]
 
@@ -630,12 +630,12 @@ nowhere" failed (2: No such file or directory)
 [crit]
 
 
-=== TEST 61: a directive of later work
+=== TEST 61: no directive of ours
 --- config
-location /a { sluice_split meta; }
+location /a { sluice_nothing meta; }
 --- must_die
 --- error_log
-unknown directive "sluice_split"
+unknown directive "sluice_nothing"
 --- no_error_log
 [crit]
 
@@ -752,3 +752,113 @@ ok
 is below the 3m that the scheme "meta" may send
 --- no_error_log
 [emerg]
+
+
+=== TEST 81: sluice_dedupe without a job
+--- config
+location /a { sluice_verify none; sluice_dedupe $arg_a; }
+--- must_die
+--- error_log
+"sluice_dedupe" needs "sluice_enqueue" in its location
+--- no_error_log
+[crit]
+
+
+=== TEST 82: a key that is always the same
+--- config
+location /a { sluice_verify none; sluice_enqueue q; sluice_dedupe a; }
+--- must_die
+--- error_log
+the key "a" of "sluice_dedupe" is constant
+--- no_error_log
+[crit]
+
+
+=== TEST 83: ttl that is no time
+--- config
+location /a { sluice_verify none; sluice_enqueue q; sluice_dedupe $arg_a ttl=0; }
+--- must_die
+--- error_log
+invalid parameter "ttl=0" of "sluice_dedupe": it is ttl= and a time
+--- no_error_log
+[crit]
+
+
+=== TEST 84: an event's id without a scheme
+--- config
+location /a { sluice_verify none; sluice_enqueue q; sluice_dedupe event; }
+--- must_die
+--- error_log
+"sluice_dedupe event" needs a scheme of "sluice_verify"
+--- no_error_log
+[crit]
+
+
+=== TEST 85: sluice_split of another form
+--- config
+location /a { sluice_verify none; sluice_enqueue q; sluice_split slack; }
+--- must_die
+--- error_log
+invalid form "slack" of "sluice_split": there is "meta"
+--- no_error_log
+[crit]
+
+
+=== TEST 86: a quarantine that is no queue
+--- config
+location /a { sluice_verify none; sluice_enqueue q; sluice_split meta quarantine=a:b; }
+--- must_die
+--- error_log
+invalid parameter "quarantine=a:b" of "sluice_split"
+--- no_error_log
+[crit]
+
+
+=== TEST 87: ids beside sluice_split
+--- config
+location /a { sluice_verify none; sluice_enqueue q id=$arg_a; sluice_split meta; }
+--- must_die
+--- error_log
+"id=" of "sluice_enqueue" beside "sluice_split"
+--- no_error_log
+[crit]
+
+
+=== TEST 88: a key of its own beside sluice_split
+--- config
+location /a { sluice_verify none; sluice_enqueue q; sluice_split meta; sluice_dedupe $arg_a; }
+--- must_die
+--- error_log
+"sluice_dedupe" with a key of its own beside "sluice_split"
+--- no_error_log
+[crit]
+
+
+=== TEST 89: sluice_split twice
+--- config
+location /a { sluice_verify none; sluice_enqueue q; sluice_split meta; sluice_split meta; }
+--- must_die
+--- error_log
+"sluice_split" directive is duplicate
+--- no_error_log
+[crit]
+
+
+=== TEST 90: redact= beside sluice_split
+--- config
+location /a { sluice_verify none; sluice_enqueue q redact=/a; sluice_split meta; }
+--- must_die
+--- error_log
+"redact=" of "sluice_enqueue" beside "sluice_split"
+--- no_error_log
+[crit]
+
+
+=== TEST 91: too many redact=
+--- config
+location /a { sluice_verify none; sluice_enqueue q redact=/a redact=/b redact=/c redact=/d redact=/e redact=/f redact=/g redact=/h redact=/i; }
+--- must_die
+--- error_log
+invalid value in "redact=/i" of "sluice_enqueue": there are more than 8
+--- no_error_log
+[crit]

@@ -365,3 +365,35 @@ X-Id: first
 X-Id: second
 --- redis
 HGET bull:q:e-one data => /"x-id":"first"/
+
+
+=== TEST 24: what is not to be stored
+--- config
+    location /x {
+        sluice_verify none;
+        sluice_json $key /key;
+        sluice_enqueue q id=$arg_i envelope=raw redact=/key redact=/a/1 redact=/a/1/b redact=/none redact=/o;
+        sluice_respond 200 $key;
+    }
+--- request eval
+["POST /x?i=1\n{ \"key\":\"s\\u00e9\\\"cret\", \"a\":[1, {\"b\":2} ,3], \"o\":{\"x\":[]}}",
+ "POST /x?i=2\n{ \"a\" : [ ] }", "POST /x?i=3\n{\"key\":1,\"key\":2}", "POST /x?i=4\nkey=1"]
+--- error_code eval: [200, 200, 400, 400]
+--- response_body_like eval: [qr/^s.*cret$/, qr/^$/, qr/duplicate member/, qr/malformed JSON/]
+--- last_request: 3
+--- redis
+HGET bull:q:e-1 data => { "key":"[redacted]", "a":[1, "[redacted]" ,3], "o":"[redacted]"}
+HGET bull:q:e-2 data => { "a" : [ ] }
+LLEN bull:q:wait => 2
+
+
+=== TEST 25: in an envelope
+--- config
+    location /x { sluice_verify none; sluice_enqueue q id=1 redact=/key; }
+--- request
+POST /x
+{"key":"secret","b":1}
+--- more_headers
+Content-Type: application/json
+--- redis
+HGET bull:q:e-1 data => /"data":\{"key":"\[redacted\]","b":1\}\}$/

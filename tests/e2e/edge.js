@@ -27,6 +27,13 @@ const SERVER = `
         sluice_enqueue events tenant=$tenant;
     }
 
+    location /split/ {
+        sluice_verify  meta secret=acme-app-secret secret=globex-app-secret;
+        sluice_enqueue events tenant=$owner;
+        sluice_split   meta;
+        sluice_dedupe  event;
+    }
+
     location /counted/ {
         sluice_verify  meta secret=acme-app-secret;
         sluice_enqueue counted tenant=acme id=e-$http_x_event_id;
@@ -51,6 +58,10 @@ const HTTP = `
         ~^/v[0-9.]+/${ACME}/messages$    acme;
         ~^/v[0-9.]+/${GLOBEX}/messages$    globex;
     }
+    map "$sluice_secret_index $sluice_item_number" $owner {
+        "1 ${ACME}"    acme;
+        "2 ${GLOBEX}"    globex;
+    }
     map $tenant $app_secret {
         acme    acme-app-secret;
         globex  globex-app-secret;
@@ -61,6 +72,9 @@ const HTTP = `
         globex  globex-api-key;
     }
 `;
+
+/* where webhooks go: to one job each, or "/split" */
+const HOOK = process.env.EDGE_HOOK || '/hooks/meta';
 
 const sign = (body, secret = 'acme-app-secret') => ({
     'X-Hub-Signature-256': `sha256=${crypto.createHmac('sha256', secret)
@@ -243,7 +257,7 @@ http {
     }
 
     hook(tenant, body, headers = sign(body, `${tenant}-app-secret`)) {
-        return this.ask('POST', `/hooks/meta/${tenant}`, body, headers);
+        return this.ask('POST', `${HOOK}/${tenant}`, body, headers);
     }
 
     /* as an application does; its id */
@@ -370,5 +384,5 @@ function random(seed) {
 
 const SEED = Number(process.env.FAULT_SEED) || Date.now() % 100000;
 
-module.exports = { ...house, Edge, Load, counted, jobs, rows, count, random,
+module.exports = { HOOK, ...house, Edge, Load, counted, jobs, rows, count, random,
     sign, alive, SEED, SERVER, ACME, GLOBEX };

@@ -8,7 +8,7 @@
  */
 
 const { run, ok, is, until, House, Worker, Graph, Edge, rows, count, random,
-    dir, SEED, ACME, GLOBEX } = require('./edge');
+    dir, HOOK, SEED, ACME, GLOBEX } = require('./edge');
 
 const house = new House('statuses');
 const rand = random(SEED);
@@ -265,7 +265,7 @@ run(async () => {
     await house.startRedis();
     edge = await new Edge('edge', `unix:${house.socket}`).start();
     graph = await Graph.start('--token', 'T', '--app-secret',
-        'acme-app-secret', '--webhook', `unix:${edge.socket}:/hooks/meta/acme`);
+        'acme-app-secret', '--webhook', `unix:${edge.socket}:${HOOK}/acme`);
     await graph.post('statuses', { emit: [] });
     const worker = new Worker(house.write(`
 store = "${dir}/${STORE}"

@@ -349,6 +349,58 @@ async function unbuilt(p) {
 }
 
 
+/* a key with a ttl of either side holds for the other, and can be lifted */
+async function deduplicated(p) {
+    const queue = await p.queue();
+    const events = await p.events();
+    const seen = [];
+    events.on('deduplicated', (e) => seen.push([e.jobId, e.deduplicationId,
+        e.deduplicatedJobId]));
+    const opts = '{"attempts":0,"de":{"id":"k","ttl":60000}}';
+    const ours = (id, key = 'k') => p.sluice.add({ id, opts,
+        dedupe: `60000:${key}` });
+
+    await ours('e-1');
+    p.is(await queue.getDeduplicationJobId('k'), 'e-1',
+        'getDeduplicationJobId finds ours');
+    const job = await queue.getJob('e-1');
+    p.is([job.deduplicationId, job.opts.deduplication], ['k',
+        { id: 'k', ttl: 60000 }], 'the job says its key');
+    const stock = await queue.add('s', {}, { deduplication: { id: 'k' } });
+    p.is(stock.id, 'e-1', 'a stock add with the key is ours');
+    p.is(await ours('e-2'), [['e-1']], 'and so is another of ours');
+    await tap.until(() => seen.length === 2, 'the events');
+    p.is([seen[0].slice(0, 2), seen[1]], [['e-1', 'k'], ['e-1', 'k', 'e-2']],
+        'QueueEvents tells of both');
+
+    const worker = p.worker(async () => 1, { removeOnComplete: { count: 0 } });
+    await tap.until(() => worker.done.length === 1, 'a stock worker');
+    await tap.until(async () => !await redis.exists('bull:q:e-1'),
+        'the job to be removed');
+    p.is(await ours('e-3'), [['e-1']],
+        'the key outlives the job that a stock worker removes');
+    p.is((await queue.add('s', {}, { deduplication: { id: 'k' } })).id, 'e-1',
+        'for stock clients too');
+    await worker.close();
+
+    p.is(await queue.removeDeduplicationKey('k'), 1,
+        'removeDeduplicationKey lifts ours');
+    p.is(await ours('e-4'), [1], 'then the next is the first');
+    await (await queue.getJob('e-4')).remove();
+    p.is(await ours('e-5'), [1], 'a job removed by hand takes its key along');
+
+    const first = await queue.add('s', {}, { deduplication: { id: 'other',
+        ttl: 60000 } });
+    p.is(await ours('e-6', 'other'), [[first.id]], 'we respect a stock key');
+    const simple = await queue.add('s', {}, { deduplication: { id: 'plain' } });
+    p.is(await ours('e-7', 'plain'), [[simple.id]], 'and one without a ttl');
+    const { jobs } = await p.sluice.take(9);
+    await p.sluice.finish(jobs.map((j) => ({ id: j.id })), 0);
+    p.is(await ours('e-8', 'plain'), [1], 'which ends with its job');
+    p.is((await ours('e-9', 'other'))[0], [first.id], 'the other does not');
+}
+
+
 async function paused(p) {
     const queue = await p.queue();
     await queue.add('a', {});
@@ -376,7 +428,7 @@ tap.run(async () => {
     try {
         for (const major of [6, 5]) {
             for (const part of [promptly, back, taken, stalled, unbuilt,
-                paused])
+                deduplicated, paused])
             {
                 await redis.flushall();
                 await part(new Place(major));
