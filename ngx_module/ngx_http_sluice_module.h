@@ -91,12 +91,12 @@ typedef struct {
     sluice_scheme_t                *scheme;     /* NULL: none */
     ngx_str_t                       name;       /* of the scheme, or "none" */
     ngx_uint_t                      index;      /* of its counters */
+    ngx_uint_t                      needs;      /* SLUICE_SCHEME_NEEDS_... */
     ngx_uint_t                      nsecrets;
     ngx_http_sluice_secret_t        secrets[NGX_HTTP_SLUICE_SECRETS];
     ngx_http_sluice_secret_t       *token;      /* verify_token= */
     ngx_http_complex_value_t       *public_url; /* with variables */
     unsigned                        meta:1;     /* its type is in the body */
-    unsigned                        url:1;      /* is part of what is signed */
     unsigned                        bearer:1;   /* "Bearer <key>" */
     unsigned                        tenant:1;   /* a secret is the tenant's */
     unsigned                        digests:1;  /* all are, of API keys */

@@ -57,7 +57,7 @@ ngx_http_sluice_verify_text(const ngx_str_t *s)
 ngx_uint_t
 ngx_http_sluice_verify_body(const ngx_http_sluice_verify_t *verify)
 {
-    return sluice_scheme_needs(verify->scheme)
+    return verify->needs
            & (SLUICE_SCHEME_NEEDS_BODY|SLUICE_SCHEME_NEEDS_WHOLE);
 }
 
@@ -355,7 +355,7 @@ ngx_http_sluice_verify_view(ngx_http_sluice_view_t *view,
 
     ngx_str_null(&url);
 
-    if (verify->url
+    if ((verify->needs & SLUICE_SCHEME_NEEDS_URL)
         && ngx_http_sluice_verify_url(r, verify, &url) != NGX_OK)
     {
         return NGX_ERROR;

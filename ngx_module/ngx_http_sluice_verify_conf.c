@@ -266,9 +266,7 @@ ngx_http_sluice_verify_ready(ngx_conf_t *cf, ngx_http_sluice_verify_t *verify)
 
     verify->variable |= verify->tenant || verify->public_url;
 
-    verify->url = (sluice_scheme_needs(verify->scheme)
-                   & SLUICE_SCHEME_NEEDS_URL)
-                  != 0;
+    verify->needs = sluice_scheme_needs(verify->scheme);
 
     field = sluice_scheme_field(verify->scheme, 0);
     verify->bearer = field && ngx_strcmp(field, "authorization") == 0;
