@@ -44,12 +44,12 @@ sub statuses {
             my $status = readline $s;
             die 'no answer' if !defined $status;
             push @statuses, $status =~ /^HTTP\/1.1 (\d+)/;
-            my $len = 0;
+            my ($len, $body) = (0);
             while (defined(my $line = readline $s)) {
                 last if $line eq "\r\n";
                 $len = $1 if $line =~ /^Content-Length: (\d+)/;
             }
-            read $s, my $body, $len;
+            read $s, $body, $len;
         }
     }
 
