@@ -397,3 +397,19 @@ POST /x
 Content-Type: application/json
 --- redis
 HGET bull:q:e-1 data => /"data":\{"key":"\[redacted\]","b":1\}\}$/
+
+
+=== TEST 26: the API key that Evolution has in every event
+--- config
+    location /x {
+        sluice_verify evolution secret=k;
+        sluice_verify_dry_run on;
+        sluice_enqueue q id=1;
+    }
+--- request
+POST /x
+{"event":"a","apikey":"a key","b":1}
+--- more_headers
+Content-Type: application/json
+--- redis
+HGET bull:q:e-1 data => /"data":\{"event":"a","apikey":"\[redacted\]","b":1\}\}$/
