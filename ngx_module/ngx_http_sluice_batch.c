@@ -256,7 +256,7 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
 {
     ngx_http_sluice_batch_t *batch = data;
 
-    ngx_uint_t               i;
+    ngx_uint_t               i, stored;
     const redisReply        *element;
     ngx_http_sluice_link_t  *link;
 
@@ -288,11 +288,12 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
         link->waiting = 0;
     }
 
-    for (i = 0; i < batch->n; i++) {
+    for (i = 0, stored = 0; i < batch->n; i++) {
         element = reply->element[i];
 
         if (element->type == REDIS_REPLY_INTEGER && element->integer == 1) {
             batch->results[i] = NGX_HTTP_SLUICE_JOB_ACCEPTED;
+            stored++;
 
         } else if (element->type == REDIS_REPLY_INTEGER
                    && element->integer == 0)
@@ -310,6 +311,8 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
             ngx_http_sluice_batch_complain(batch, element);
         }
     }
+
+    ngx_http_sluice_depth_add(link, batch->base, batch->len, stored);
 
     if (link->server->replicas) {
         ngx_http_sluice_wait_add(batch);

@@ -3,7 +3,8 @@
  *
  * How many jobs wait in a queue is asked beside the traffic, at most once a
  * second for a queue with traffic, and no request waits for the answer.  In
- * between this process adds what it has let pass itself.
+ * between this process adds the jobs that it has stored itself: those alone,
+ * or what a rate refuses, or a duplicate, would close the gate for others.
  */
 
 #include "ngx_http_sluice_link.h"
@@ -38,10 +39,15 @@ struct ngx_http_sluice_depths_s {
 
 static char *ngx_http_sluice_depth_parameter(ngx_conf_t *cf, ngx_str_t *value,
     const char *name, int64_t *number);
+static ngx_int_t ngx_http_sluice_depth_check(ngx_http_request_t *r,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_uint_t ngx_http_sluice_depth_over(ngx_http_sluice_link_t *link,
     const ngx_str_t *base, int64_t limit);
-static ngx_http_sluice_depth_t *ngx_http_sluice_depth_find(
+static ngx_http_sluice_depth_t *ngx_http_sluice_depth_get(
     ngx_http_sluice_link_t *link, const ngx_str_t *base);
+static ngx_http_sluice_depth_t *ngx_http_sluice_depth_find(
+    ngx_http_sluice_depths_t *depths, const u_char *base, size_t len,
+    uint32_t hash);
 static void ngx_http_sluice_depth_ask(ngx_http_sluice_link_t *link,
     ngx_http_sluice_depth_t *depth);
 static void ngx_http_sluice_depth_reply(void *data, const redisReply *reply);
@@ -193,7 +199,9 @@ ngx_http_sluice_depth_step(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 }
 
 
-ngx_int_t
+/* NGX_OK; NGX_BUSY: too many wait for the class of the item; NGX_ERROR */
+
+static ngx_int_t
 ngx_http_sluice_depth_check(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf)
 {
@@ -228,7 +236,7 @@ ngx_http_sluice_depth_over(ngx_http_sluice_link_t *link,
     ngx_msec_t                age;
     ngx_http_sluice_depth_t  *depth;
 
-    depth = ngx_http_sluice_depth_find(link, base);
+    depth = ngx_http_sluice_depth_get(link, base);
     if (depth == NULL) {
         return 0;
     }
@@ -245,24 +253,35 @@ ngx_http_sluice_depth_over(ngx_http_sluice_link_t *link,
         return 0;
     }
 
-    if (depth->waiting >= limit) {
-        return 1;
+    return depth->waiting >= limit;
+}
+
+
+void
+ngx_http_sluice_depth_add(ngx_http_sluice_link_t *link, const u_char *base,
+    size_t len, ngx_uint_t n)
+{
+    ngx_http_sluice_depth_t  *depth;
+
+    if (link->depths == NULL) {
+        return;
     }
 
-    depth->waiting++;
-
-    return 0;
+    depth = ngx_http_sluice_depth_find(link->depths, base, len,
+                                       ngx_crc32_short((u_char *) base, len));
+    if (depth) {
+        depth->waiting += n;
+    }
 }
 
 
 /* NULL: all that are known have a question on its way, or no memory */
 
 static ngx_http_sluice_depth_t *
-ngx_http_sluice_depth_find(ngx_http_sluice_link_t *link, const ngx_str_t *base)
+ngx_http_sluice_depth_get(ngx_http_sluice_link_t *link, const ngx_str_t *base)
 {
     uint32_t                   hash;
     ngx_uint_t                 i;
-    ngx_queue_t               *bucket, *q;
     ngx_http_sluice_depth_t   *depth;
     ngx_http_sluice_depths_t  *depths;
 
@@ -284,22 +303,13 @@ ngx_http_sluice_depth_find(ngx_http_sluice_link_t *link, const ngx_str_t *base)
     }
 
     hash = ngx_crc32_short(base->data, base->len);
-    bucket = &depths->buckets[hash % NGX_HTTP_SLUICE_BUCKETS];
+    depth = ngx_http_sluice_depth_find(depths, base->data, base->len, hash);
 
-    for (q = ngx_queue_head(bucket);
-         q != ngx_queue_sentinel(bucket);
-         q = ngx_queue_next(q))
-    {
-        depth = ngx_queue_data(q, ngx_http_sluice_depth_t, bucket);
+    if (depth) {
+        ngx_queue_remove(&depth->used);
+        ngx_queue_insert_head(&depths->used, &depth->used);
 
-        if (depth->hash == hash && depth->len == base->len
-            && ngx_memcmp(depth->base, base->data, base->len) == 0)
-        {
-            ngx_queue_remove(&depth->used);
-            ngx_queue_insert_head(&depths->used, &depth->used);
-
-            return depth;
-        }
+        return depth;
     }
 
     if (depths->n == NGX_HTTP_SLUICE_DEPTHS) {
@@ -326,11 +336,38 @@ ngx_http_sluice_depth_find(ngx_http_sluice_link_t *link, const ngx_str_t *base)
     depth->len = base->len;
     ngx_memcpy(depth->base, base->data, base->len);
 
-    ngx_queue_insert_head(bucket, &depth->bucket);
+    ngx_queue_insert_head(&depths->buckets[hash % NGX_HTTP_SLUICE_BUCKETS],
+                          &depth->bucket);
     ngx_queue_insert_head(&depths->used, &depth->used);
     depths->n++;
 
     return depth;
+}
+
+
+static ngx_http_sluice_depth_t *
+ngx_http_sluice_depth_find(ngx_http_sluice_depths_t *depths,
+    const u_char *base, size_t len, uint32_t hash)
+{
+    ngx_queue_t              *bucket, *q;
+    ngx_http_sluice_depth_t  *depth;
+
+    bucket = &depths->buckets[hash % NGX_HTTP_SLUICE_BUCKETS];
+
+    for (q = ngx_queue_head(bucket);
+         q != ngx_queue_sentinel(bucket);
+         q = ngx_queue_next(q))
+    {
+        depth = ngx_queue_data(q, ngx_http_sluice_depth_t, bucket);
+
+        if (depth->hash == hash && depth->len == len
+            && ngx_memcmp(depth->base, base, len) == 0)
+        {
+            return depth;
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -109,6 +109,9 @@ void ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link);
 
 /* _depth.c */
 
+/* Redis has stored n jobs in the queue. */
+void ngx_http_sluice_depth_add(ngx_http_sluice_link_t *link,
+    const u_char *base, size_t len, ngx_uint_t n);
 /* Frees what it keeps, when no answer can come any more. */
 void ngx_http_sluice_depth_release(ngx_http_sluice_link_t *link);
 

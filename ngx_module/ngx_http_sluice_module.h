@@ -610,12 +610,10 @@ ngx_int_t ngx_http_sluice_limit_delay(ngx_http_request_t *r,
 char *ngx_http_sluice_queue_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 /*
- * Do too many jobs wait in the item's queue, for its class?  Where
- * conf->depth is set and item->base is known.  NGX_OK; NGX_BUSY; NGX_ERROR.
+ * Do too many jobs wait in the queue of ctx->item, for its class?  Where
+ * conf->depth is set and item->base is known.  NGX_DECLINED: it may go on; or
+ * it was refused.
  */
-ngx_int_t ngx_http_sluice_depth_check(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
-/* The same as a step for ctx->item.  NGX_DECLINED: it may go on; or refused */
 ngx_int_t ngx_http_sluice_depth_step(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
 

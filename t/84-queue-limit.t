@@ -11,7 +11,8 @@ use Time::HiRes qw(sleep time);
 my $sock = "$ENV{TEST_NGINX_RUN}/depth.sock";
 my $redis = start_redis($sock);
 
-nginx(http => "sluice_redis unix:$sock timeout=1s;",
+nginx(http => "sluice_redis unix:$sock timeout=1s;
+               sluice_limit_zone \$arg_k zone=rates:64k;",
       server => 'sluice_verify none;
                  location /x { sluice_enqueue $arg_q priority=$arg_p;
                                sluice_queue_limit 20 medium=10 low=5;
@@ -20,6 +21,10 @@ nginx(http => "sluice_redis unix:$sock timeout=1s;",
                                sluice_limit_dry_run on;
                                sluice_respond 200 "$sluice_limit_status"; }
                  location /z { sluice_enqueue $arg_q; sluice_queue_limit 1;
+                               sluice_limit_status 503; }
+                 location /r { sluice_enqueue $arg_q id=$arg_id;
+                               sluice_queue_limit 20;
+                               sluice_limit zone=rates rate=1r/m burst=1;
                                sluice_limit_status 503; }
                  location /off { sluice_enqueue $arg_q; sluice_queue_limit off; }');
 
@@ -70,6 +75,18 @@ is(redis_do('ZCARD', 'bull:b:prioritized') > 0, 1, 'jobs with a priority count')
 
 redis_do('RPUSH', 'bull:p:paused', 1 .. 30);
 ok(learn('p', 429), 'jobs of a paused queue wait too');
+
+# what another step refuses, and a duplicate, does not wait: the number is asked
+# for once a second, so a hundred requests would have closed the gate
+
+ok(wait_for(sub { my $n = asked(); post('/x?q=r', '{}'); asked() > $n }), 'known');
+@statuses = map { scalar post('/r?q=r&k=one', '{}') } 1 .. 100;
+is(scalar(grep { $_ == 503 } @statuses), 98, 'over the rate');
+is(post('/x?q=r', '{}'), 200, 'the queue is not full of what was limited');
+ok(wait_for(sub { my $n = asked(); post('/r?q=r&id=same', '{}'); asked() > $n }),
+   'known again');
+is(scalar(grep { post('/r?q=r&id=same', '{}') == 200 } 1 .. 100), 100, 'duplicates');
+is(post('/x?q=r', '{}'), 200, 'nor of duplicates');
 
 # off, dry run, another status
 
