@@ -296,3 +296,27 @@ Content-Type: application/json
 "GET /cap/abc?x=" . ("A" x 4000)
 --- response_body eval
 "abc-yes-" . ("A" x 4000)
+
+
+=== TEST 20: auth_basic before: both have to be right
+--- config
+    location /x {
+        auth_basic closed;
+        auth_basic_user_file $TEST_NGINX_SERVER_ROOT/html/users;
+        sluice_verify api_key header=X-Key secret=k;
+        sluice_respond 200 in;
+    }
+--- user_files
+>>> users
+u:{PLAIN}p
+--- request eval
+["GET /x", "GET /x", "GET /x", "GET /x"]
+--- more_headers eval
+["X-Key: k",
+ "Authorization: Basic dTpw",
+ "X-Key: x\nAuthorization: Basic dTpw",
+ "X-Key: k\nAuthorization: Basic dTpw"]
+--- error_code eval
+[401, 401, 401, 200]
+--- response_body_like eval
+["Authorization Required", "problem|about:blank", "problem|about:blank", "^in"]
