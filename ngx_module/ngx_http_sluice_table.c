@@ -118,7 +118,10 @@ ngx_http_sluice_table_lock(ngx_http_sluice_tenants_t *tenants)
         table->poller = poller;
         table->beat = ngx_current_msec;
         table->loads = loads;
-        table->generation = generation;
+
+        /* a load that saw entries of the old table is none of this one */
+
+        table->generation = generation + 1;
     }
 
     table->changing = ngx_pid;

@@ -92,6 +92,7 @@ struct ngx_http_sluice_tenants_s {
     ngx_http_sluice_main_conf_t    *main;
     sluice_tenant_t                *entry;      /* room to read one */
     ngx_http_sluice_load_e          load;
+    uint64_t                        load_generation;
     size_t                          load_version_len;
     u_char                          load_version[
                                               NGX_HTTP_SLUICE_TABLE_VERSION];

@@ -234,7 +234,7 @@ ngx_http_sluice_load_version(void *data, const redisReply *reply)
         }
     }
 
-    table->generation++;
+    tenants->load_generation = ++table->generation;
 
     tenants->load_seen = 0;
     tenants->load_refused = 0;
@@ -379,6 +379,12 @@ ngx_http_sluice_load_done(ngx_http_sluice_tenants_t *tenants)
     ngx_http_sluice_table_t  *table;
 
     table = tenants->table;
+
+    /* made anew meanwhile, what was seen before is gone: from the beginning */
+
+    if (table->generation != tenants->load_generation) {
+        return;
+    }
 
     swept = ngx_http_sluice_table_sweep(tenants);
 

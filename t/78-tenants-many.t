@@ -164,6 +164,33 @@ is(table()->{tenants}, 10_000, 'all of them');
 cmp_ok($table->{free} - table()->{free}, '<', 1_000_000,
        'little memory is left behind by killed processes');
 
+# ---- killed with the lock on the table: all are loaded, also those that the
+# next process found there before it had to make the table anew
+
+my @sets = map { my $burst = $_;
+                 [ map { ("tenant-$_", entry("tenant-$_", $_,
+                                             burst => $burst)) } 1 .. 10_000 ]
+           } 100, 200;
+
+for my $round (1 .. 60) {
+    my @fields = @{$sets[$round % 2]};
+
+    while (my @some = splice @fields, 0, 1000) {
+        r('HSET', 'sluice:tenants', @some);
+    }
+
+    $version = r('INCR', '{sluice:tenants}:version');
+    sleep 0.02 + rand 0.25;
+    kill 'KILL', workers($master);
+    loaded($version) or last;
+
+    last if log_text() =~ /killed while it changed the table/;
+}
+
+like(log_text(), qr/killed while it changed the table/, 'killed with the lock');
+ok(loaded($version), 'loaded anew');
+is(table()->{tenants}, 10_000, 'whole');
+
 ok(stop_nginx(), 'nginx ends');
 ok(log_clean(qr/exited on signal 9|was locked by/), 'log');
 
