@@ -129,6 +129,29 @@ ngx_http_sluice_status_begin(ngx_http_request_t *r)
 
 
 static ngx_int_t
+ngx_http_sluice_status_take(ngx_http_request_t *r,
+    ngx_http_sluice_metrics_t *m, ngx_http_sluice_text_t *text)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_sluice_status_begin(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_sluice_metrics_take(m,
+                   ngx_http_get_module_main_conf(r, ngx_http_sluice_module),
+                   r->pool);
+
+    ngx_memzero(text, sizeof(ngx_http_sluice_text_t));
+    text->pool = r->pool;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_http_sluice_status_send(ngx_http_request_t *r, const ngx_str_t *type,
     const ngx_http_sluice_text_t *text)
 {
@@ -226,18 +249,11 @@ ngx_http_sluice_status_json(ngx_http_request_t *r)
     ngx_http_sluice_metrics_t         m;
     const ngx_http_sluice_section_t  *section;
 
-    rc = ngx_http_sluice_status_begin(r);
+    rc = ngx_http_sluice_status_take(r, &m, &text);
 
     if (rc != NGX_OK) {
         return rc;
     }
-
-    ngx_http_sluice_metrics_take(&m,
-                   ngx_http_get_module_main_conf(r, ngx_http_sluice_module),
-                   r->pool);
-
-    ngx_memzero(&text, sizeof(ngx_http_sluice_text_t));
-    text.pool = r->pool;
 
     for (section = ngx_http_sluice_sections; section->name; section++) {
 
@@ -334,18 +350,11 @@ ngx_http_sluice_status_prometheus(ngx_http_request_t *r)
     const ngx_http_sluice_metric_t   *metric;
     const ngx_http_sluice_section_t  *section;
 
-    rc = ngx_http_sluice_status_begin(r);
+    rc = ngx_http_sluice_status_take(r, &m, &text);
 
     if (rc != NGX_OK) {
         return rc;
     }
-
-    ngx_http_sluice_metrics_take(&m,
-                   ngx_http_get_module_main_conf(r, ngx_http_sluice_module),
-                   r->pool);
-
-    ngx_memzero(&text, sizeof(ngx_http_sluice_text_t));
-    text.pool = r->pool;
 
     for (section = ngx_http_sluice_sections; section->name; section++) {
 
