@@ -6,7 +6,8 @@
 # docs/*.md, in nginx.org's form: Syntax, Default, Context, the context being
 # that of the table, and an example on its page (tests/examples tries them);
 # no other directive is documented; README's table names each; every variable
-# is named in docs/edge.md.  Prints file:line: what.
+# is named in docs/edge.md, every setting of a scheme in docs/schemes.md, every
+# object of sluice_status in docs/status.md.  Prints file:line: what.
 
 use strict;
 use warnings;
@@ -162,6 +163,31 @@ for my $name (sort keys %variables) {
     bad($variables{$name}, "\$$name is not in docs/edge.md")
         if $list !~ /`\$\Q$name\E`/;
 }
+
+# the settings of schemes, and the numbers
+
+my $schemes = join '', lines_of('docs/schemes.md');
+my $status = join '', grep { /^\| `/ } lines_of('docs/status.md');
+my %named;
+
+for my $line (lines_of('core/scheme_set.c')) {
+    $named{$1} = 1 if $line =~ /sluice_set_is\(name, name_len, "(\w+)"/;
+}
+
+for my $name (sort keys %named) {
+    bad('docs/schemes.md', "the setting $name= is not there")
+        if $schemes !~ /`\Q$name\E=/;
+}
+
+my @parts = map { /^    \{ "(\w+)", (?:NULL|ngx_http_sluice_\w+),/ ? $1 : () }
+            lines_of('ngx_module/ngx_http_sluice_metrics.c');
+
+for my $name (@parts) {
+    bad('docs/status.md', "\"$name\" of sluice_status is not in the table")
+        if $status !~ /^\| `\Q$name\E` \|/m;
+}
+
+die "no settings or no numbers were found\n" if !%named || @parts < 5;
 
 if ($bad) {
     print STDERR "docs: see above\n";
