@@ -158,7 +158,10 @@ ngx_http_sluice_access_handler(ngx_http_request_t *r)
 
     if (conf->verify_dry_run) {
         ngx_http_sluice_refuse_dry(r, ctx, conf, ctx->failure);
-        return NGX_OK;
+
+        /* it is not stopped here, and "satisfy any" is not satisfied by it */
+
+        return NGX_DECLINED;
     }
 
     return ngx_http_sluice_end(r,

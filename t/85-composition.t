@@ -52,6 +52,19 @@ Authorization: Bearer x
 --- error_code: 401
 
 
+=== TEST 3a: satisfy any, denied by address: a dry run lets nobody in
+--- config
+    location /x {
+        satisfy any; deny all;
+        sluice_verify api_key secret=k;
+        sluice_verify_dry_run on;
+        sluice_respond 200 in;
+    }
+--- request eval: ["GET /x", "GET /x"]
+--- more_headers eval: ["Authorization: Bearer x", "Authorization: Bearer k"]
+--- error_code eval: [403, 200]
+
+
 === TEST 4: denied by address comes first: the key is not looked at
 --- config
     location /x {
