@@ -378,7 +378,12 @@ sluice_tenant_api_keys(sluice_tenant_parse_t *parse,
     const sluice_json_value_t *array)
 {
     size_t               i, n;
+    uint8_t              nothing[SLUICE_TENANT_DIGEST];
     sluice_json_value_t  elements[SLUICE_TENANT_API_KEYS + 1];
+
+    if (!sluice_tenant_digest(nothing, "", 0)) {
+        return sluice_tenant_wrong(parse, "/api_keys", "needs SHA-256");
+    }
 
     if (!sluice_tenant_elements(parse, "/api_keys", array,
                                 SLUICE_TENANT_API_KEYS, elements, &n))
@@ -396,6 +401,15 @@ sluice_tenant_api_keys(sluice_tenant_parse_t *parse,
         {
             return sluice_tenant_wrong_at(parse, "/api_keys", i, "",
                                           "is not 64 hex digits");
+        }
+
+        /* whoever brings no key would have this one */
+
+        if (memcmp(parse->tenant->api_keys[i], nothing, sizeof(nothing))
+            == 0)
+        {
+            return sluice_tenant_wrong_at(parse, "/api_keys", i, "",
+                                          "is that of an empty key");
         }
     }
 

@@ -15,6 +15,8 @@
 /* SHA-256 of "test" */
 #define DIGEST  "9F86D081884c7d659a2feaa0c55ad015"                            \
                 "a3bf4f1b2b0b822cd15d6c15b0f00a08"
+#define NOTHING "e3b0c44298fc1c149afbf4c8996fb924"                            \
+                "27ae41e4649b934ca495991b7852b855"
 
 
 static sluice_tenant_t        tenant;
@@ -169,6 +171,8 @@ test_wrong(void **state)
         { "{\"api_keys\":[\"" DIGEST "\",\"" DIGEST "0\"]}", "/api_keys/1",
           "64 hex" },
         { "{\"api_keys\":[7]}", "/api_keys/0", "64 hex" },
+        { "{\"api_keys\":[\"" DIGEST "\",\"" NOTHING "\"]}", "/api_keys/1",
+          "empty key" },
         { "{\"paths\":\"/x\"}", "/paths", "not an array" },
         { "{\"paths\":[\"x\"]}", "/paths/0", "slash" },
         { "{\"paths\":[\"/x\",\"\"]}", "/paths/1", "empty" },
