@@ -8,7 +8,6 @@
 
 
 #define SLUICE_GREET_CHALLENGE  128    /* bytes that are given back */
-#define SLUICE_GREET_CRC        200
 #define SLUICE_GREET_POINTERS     2
 
 
@@ -118,7 +117,8 @@ sluice_greet_meta(sluice_reading_t *reading, const sluice_text_t *token,
 
 /*
  * The answer is a signature, and whoever may choose what is signed could have
- * an event signed: no JSON object or form is of this alphabet.
+ * an event signed: what is of this alphabet is signed here, and so is no event
+ * where there is a CRC.
  */
 
 static void
@@ -130,7 +130,7 @@ sluice_greet_crc(const sluice_scheme_t *scheme, sluice_key_t *const *keys,
     uint8_t              mac[SLUICE_SIGNATURE_MAX];
     sluice_signature_t  *signature;
 
-    if (!sluice_greet_harmless(token, SLUICE_GREET_CRC, "-_.+/=")) {
+    if (!sluice_greet_asks(token)) {
         return;
     }
 
@@ -165,6 +165,13 @@ sluice_greet_crc(const sluice_scheme_t *scheme, sluice_key_t *const *keys,
                      sluice_signature_encode(text, mac, len,
                                              scheme->encoding));
     sluice_greet_text(result, "\"}");
+}
+
+
+int
+sluice_greet_asks(const sluice_text_t *text)
+{
+    return sluice_greet_harmless(text, SLUICE_GREET_CRC, "-_.+/=");
 }
 
 

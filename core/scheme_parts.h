@@ -36,6 +36,7 @@
 #define SLUICE_SCHEME_SCRATCH  1024    /* bytes of decoded values */
 #define SLUICE_SCHEME_MACS        4    /* algorithms of an HMAC */
 #define SLUICE_SCHEME_HANDSHAKE   65536    /* a longer body is none */
+#define SLUICE_GREET_CRC         200    /* bytes that a CRC signs at most */
 #define SLUICE_SIGN_BYTES         1024    /* of a signature; RSA has 512 */
 #define SLUICE_SIGN_NO_KEY        "is no private key in PEM for this scheme"
 #define SLUICE_SCHEME_NO_MEMORY   "no memory"
@@ -278,6 +279,9 @@ void sluice_check_token(sluice_reading_t *reading, sluice_key_t *const *keys,
     size_t nkeys, sluice_scheme_result_t *result);
 void sluice_check_jwt(sluice_reading_t *reading, sluice_key_t *const *keys,
     size_t nkeys, int64_t now, sluice_scheme_result_t *result);
+
+/* Is it what a CRC would sign for anyone? */
+int sluice_greet_asks(const sluice_text_t *text);
 
 /* After a valid signature: the answer, when the body is a handshake. */
 void sluice_greet_signed(sluice_reading_t *reading, const sluice_key_t *key,

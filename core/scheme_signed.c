@@ -44,6 +44,10 @@ typedef struct {
     size_t               len;
 
     size_t               body;               /* bytes of it */
+
+    /* what a CRC signs for anyone is no event */
+    unsigned             asked:1;
+    size_t               total;
 } sluice_signed_t;
 
 
@@ -97,6 +101,7 @@ sluice_check_signed(sluice_reading_t *reading, sluice_key_t *const *keys,
                    "OpenSSL or the memory failed, or the body could not be "
                    "read");
     mac = 0;
+    s.asked = (scheme->crc.len != 0);
 
     if (!sluice_signed_begin(&s, scheme, all, nkeys)
         || !sluice_signed_feed(&s, reading)
@@ -115,6 +120,13 @@ sluice_check_signed(sluice_reading_t *reading, sluice_key_t *const *keys,
     sluice_verdict_match(result, keys, nkeys, matched);
 
     if (result->verdict != SLUICE_SCHEME_VALID) {
+        goto done;
+    }
+
+    if (s.asked && s.total != 0 && s.total <= SLUICE_GREET_CRC) {
+        sluice_verdict(result, SLUICE_SCHEME_MISMATCH,
+                       "what is signed is what anyone may have signed, by "
+                       "\"crc\"");
         goto done;
     }
 
@@ -407,11 +419,20 @@ sluice_signed_piece(void *data, const uint8_t *p, size_t len)
 {
     sluice_signed_t *s = data;
 
-    size_t    i, size;
-    uint8_t  *text;
+    size_t         i, size;
+    uint8_t       *text;
+    sluice_text_t  asked;
 
     if (len == 0) {
         return 1;
+    }
+
+    if (s->asked) {
+        asked.data = (const char *) p;
+        asked.len = len;
+
+        s->total += len;
+        s->asked = (sluice_greet_asks(&asked) != 0);
     }
 
     for (i = 0; i < s->nmacs; i++) {
