@@ -412,6 +412,30 @@ ngx_http_sluice_replay_done(ngx_event_t *ev)
 }
 
 
+void
+ngx_http_sluice_replay_leave(ngx_http_sluice_spool_t *spool)
+{
+    ngx_http_sluice_replay_t  *replay;
+
+    replay = &spool->replay;
+
+    if (!spool->busy && spool->segment && !spool->segment->dirty) {
+        ngx_http_sluice_spool_close(spool);
+    }
+
+    if (replay->busy || replay->calling) {
+        return;
+    }
+
+    while (!ngx_queue_empty(&spool->segments)) {
+        replay->segment = ngx_queue_data(ngx_queue_head(&spool->segments),
+                                         ngx_http_sluice_segment_t, queue);
+
+        ngx_http_sluice_replay_close(spool);
+    }
+}
+
+
 static void
 ngx_http_sluice_replay_close(ngx_http_sluice_spool_t *spool)
 {

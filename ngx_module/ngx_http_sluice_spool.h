@@ -201,6 +201,9 @@ int64_t ngx_http_sluice_segment_time(const ngx_http_sluice_segment_t *segment);
 void ngx_http_sluice_replay_init(ngx_http_sluice_spool_t *spool);
 /* Goes on, if there is something to be done and it can be. */
 void ngx_http_sluice_replay_wake(ngx_http_sluice_spool_t *spool);
+/* Of a process that is to quit: its files are free for others, but those that
+   a thread or a call has, or that are to be synced. */
+void ngx_http_sluice_replay_leave(ngx_http_sluice_spool_t *spool);
 void ngx_http_sluice_replay_destroy(ngx_http_sluice_spool_t *spool);
 /* The same after a pause, ms */
 void ngx_http_sluice_replay_later(ngx_http_sluice_spool_t *spool,

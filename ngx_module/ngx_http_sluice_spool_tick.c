@@ -94,7 +94,10 @@ ngx_http_sluice_spool_count(ngx_http_sluice_main_conf_t *mcf)
 }
 
 
-/* Each second: files that nobody holds, what was not synced, and the replay */
+/*
+ * Each second: files that nobody holds, what was not synced, and the replay.  A
+ * process that a slow client keeps from quitting leaves its files to others.
+ */
 
 static void
 ngx_http_sluice_spool_tick(ngx_event_t *ev)
@@ -106,13 +109,11 @@ ngx_http_sluice_spool_tick(ngx_event_t *ev)
 
     mcf = ((ngx_http_sluice_link_t *) ev->data)->main;
 
-    if (ngx_exiting) {
-        return;
-    }
-
     ngx_add_timer(ev, NGX_HTTP_SLUICE_SPOOL_TICK);
 
-    ngx_http_sluice_segment_adopt(mcf);
+    if (!ngx_exiting) {
+        ngx_http_sluice_segment_adopt(mcf);
+    }
 
     for (i = 0; i < mcf->servers.nelts; i++) {
 
@@ -126,6 +127,11 @@ ngx_http_sluice_spool_tick(ngx_event_t *ev)
         if (!spool->busy && spool->segment && spool->segment->dirty) {
             spool->sync = 1;
             ngx_post_event(&spool->flush, &ngx_posted_events);
+        }
+
+        if (ngx_exiting) {
+            ngx_http_sluice_replay_leave(spool);
+            continue;
         }
 
         ngx_http_sluice_replay_wake(spool);

@@ -348,6 +348,30 @@ ok(wait_for(sub { gone($before) }), 'reload: the old process is gone');
 $redis = start_redis($sock);
 back('reload', [ @$ids, @$more ]);
 
+# a slow client keeps the old process from quitting, for hours perhaps: what it
+# has is taken over all the same
+
+edge();
+redis_try($sock, 'FLUSHALL');
+stop_redis($redis);
+unlink $sock;
+($ids) = events(10);
+($before) = workers();
+my $slow = IO::Socket::INET->new(PeerAddr => '127.0.0.1:' . port());
+print $slow "POST /x?id=slow HTTP/1.1\r\nHost: localhost\r\n"
+            . "Connection: close\r\nContent-Length: 2\r\n\r\n{";
+$slow->flush;
+ok(wait_for(sub { status_of()->{events}{in_flight} == 1 }), 'slow: a client');
+kill 'HUP', do { open my $p, '<', "$RUN/logs/nginx.pid"; int <$p> };
+ok(wait_for(sub { grep { $_ != $before } workers() }), 'slow: a new process');
+$redis = start_redis($sock);
+back('slow', $ids);
+ok(!gone($before), 'slow: the old process is there');
+print $slow '}';
+$slow->flush;
+like(answer($slow), qr/ 200 /, 'slow: is answered');
+back('slow', [ @$ids, 'slow' ]);
+
 # more than one file, written with sync=interval
 
 edge(spool => 'size=10m segment=64k sync=interval age=1h');
