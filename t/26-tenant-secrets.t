@@ -12,8 +12,6 @@ use Test::More;
 my $sock = "$ENV{TEST_NGINX_RUN}/tenant-secrets.sock";
 my $body = '{"object":"page"}';
 
-my $redis = start_redis($sock);
-
 nginx(http => "sluice_redis unix:$sock timeout=2s;
                sluice_tenants zone=tenants:1m refresh=100ms;",
       server => '
@@ -50,6 +48,10 @@ sub signature { return ('X-Signature' => SluiceTest::hmac($body, $_[0])) }
 
 
 is(post('/meta?t=acme', $body, meta_signed('s1')), 503, 'no table yet');
+
+# not before: the table of an empty Redis is soon there
+
+my $redis = start_redis($sock);
 
 my %entry = (
     acme => { id => 'acme', queue => 'q', secrets => [
@@ -101,7 +103,7 @@ is($used{'meta 2'}, 1, 'counted by its place');
 is($used{'api_key 2'}, 1, 'also a key');
 
 unlike(log_text(), qr/\bs1\b|\bk1\b|\bh1\b/, 'no secret in the log');
-ok(log_clean(), 'a clean log');
+ok(log_clean(qr/No such file/), 'a clean log');
 
 stop_nginx();
 stop_redis($redis);
