@@ -14,6 +14,7 @@
 #include "worker/ctl_tenant.h"
 
 
+static int tenant_compare(const void *one, const void *two);
 static json_t *tenant_seal(ctl_tenants_t *tenants, const char *id,
     const char *value);
 static json_t *tenant_open(ctl_tenants_t *tenants, const char *id,
@@ -53,6 +54,15 @@ ctl_tenant_keys(ctl_tenants_t *tenants, const char *path)
 }
 
 
+static int
+tenant_compare(const void *one, const void *two)
+{
+    redisReply *const  *a = one, *const *b = two;
+
+    return strcmp((*a)->str, (*b)->str);
+}
+
+
 void
 ctl_tenant_read(ctl_tenants_t *tenants)
 {
@@ -74,6 +84,11 @@ ctl_tenant_read(ctl_tenants_t *tenants)
     tenants->changed = json_object();
 
     reply = ctl_reply(tenants->ctl, SLUICE_KEYS_TENANTS);
+
+    /* a hash has no order of its own; an object keeps that of its making */
+
+    qsort(reply->element, reply->elements / 2, 2 * sizeof(redisReply *),
+          tenant_compare);
 
     for (i = 0; i + 1 < reply->elements; i += 2) {
 

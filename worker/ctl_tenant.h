@@ -26,7 +26,7 @@ typedef struct {
 /* The keys of a file; ends the program when they are wrong. */
 void ctl_tenant_keys(ctl_tenants_t *tenants, const char *path);
 
-/* Reads the table, and forgets what was to be changed. */
+/* Reads the table, by id, and forgets what was to be changed. */
 void ctl_tenant_read(ctl_tenants_t *tenants);
 
 /*

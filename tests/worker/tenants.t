@@ -218,6 +218,10 @@ ctl_is('many', 0, qr/2000 tenants/, $none, '', 'tenants', 'import', $file,
 is($redis->cli('HLEN', 'sluice:tenants'), 2000, 'in place of the others');
 is(version(), $before + 1, 'at once');
 
+my @listed = map { (split)[0] } split /\n/, (ctl('', 'tenants', 'list'))[1];
+is("@listed[1 .. 2000]", join(' ', sort map { "t$_" } 1 .. 2000),
+   'listed by id');
+
 # somebody else writes meanwhile: nothing is lost
 
 my @pids = map {
