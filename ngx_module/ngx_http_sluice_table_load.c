@@ -388,6 +388,12 @@ ngx_http_sluice_load_done(ngx_http_sluice_tenants_t *tenants)
 
     swept = ngx_http_sluice_table_sweep(tenants);
 
+    /* nor when it was the sweep that found it half changed */
+
+    if (table->generation != tenants->load_generation) {
+        return;
+    }
+
     table->refused = tenants->load_refused;
     table->nomem = tenants->load_nomem;
     table->loaded = ngx_time();
