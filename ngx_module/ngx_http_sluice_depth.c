@@ -16,10 +16,8 @@
 
 
 typedef struct {
-    ngx_queue_t                     bucket;
+    ngx_str_node_t                  sn;         /* by the queue's base */
     ngx_queue_t                     used;       /* the latest first */
-    uint32_t                        hash;
-    size_t                          len;
     int64_t                         waiting;
     int64_t                         sum;        /* of the answers so far */
     ngx_msec_t                      since;      /* when it was known */
@@ -27,13 +25,14 @@ typedef struct {
     unsigned                        tried:1;
     unsigned                        known:1;
     unsigned                        failed:1;
-    u_char                          base[1];
+    u_char                          base[1];    /* sn.str is there */
 } ngx_http_sluice_depth_t;
 
 struct ngx_http_sluice_depths_s {
     ngx_uint_t                      n;
     ngx_queue_t                     used;
-    ngx_queue_t                     buckets[NGX_HTTP_SLUICE_BUCKETS];
+    ngx_rbtree_t                    rbtree;
+    ngx_rbtree_node_t               sentinel;
 };
 
 
@@ -42,12 +41,9 @@ static char *ngx_http_sluice_depth_parameter(ngx_conf_t *cf, ngx_str_t *value,
 static ngx_int_t ngx_http_sluice_depth_check(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_uint_t ngx_http_sluice_depth_over(ngx_http_sluice_link_t *link,
-    const ngx_str_t *base, int64_t limit);
+    ngx_str_t *base, int64_t limit);
 static ngx_http_sluice_depth_t *ngx_http_sluice_depth_get(
-    ngx_http_sluice_link_t *link, const ngx_str_t *base);
-static ngx_http_sluice_depth_t *ngx_http_sluice_depth_find(
-    ngx_http_sluice_depths_t *depths, const u_char *base, size_t len,
-    uint32_t hash);
+    ngx_http_sluice_link_t *link, ngx_str_t *base);
 static void ngx_http_sluice_depth_ask(ngx_http_sluice_link_t *link,
     ngx_http_sluice_depth_t *depth);
 static void ngx_http_sluice_depth_reply(void *data, const redisReply *reply);
@@ -231,7 +227,7 @@ ngx_http_sluice_depth_check(ngx_http_request_t *r,
 
 static ngx_uint_t
 ngx_http_sluice_depth_over(ngx_http_sluice_link_t *link,
-    const ngx_str_t *base, int64_t limit)
+    ngx_str_t *base, int64_t limit)
 {
     ngx_msec_t                age;
     ngx_http_sluice_depth_t  *depth;
@@ -261,14 +257,19 @@ void
 ngx_http_sluice_depth_add(ngx_http_sluice_link_t *link, const u_char *base,
     size_t len, ngx_uint_t n)
 {
+    ngx_str_t                 name;
     ngx_http_sluice_depth_t  *depth;
 
     if (link->depths == NULL) {
         return;
     }
 
-    depth = ngx_http_sluice_depth_find(link->depths, base, len,
-                                       ngx_crc32_short((u_char *) base, len));
+    name.data = (u_char *) base;
+    name.len = len;
+
+    depth = (ngx_http_sluice_depth_t *)
+                ngx_str_rbtree_lookup(&link->depths->rbtree, &name,
+                                      ngx_crc32_short(name.data, name.len));
     if (depth) {
         depth->waiting += n;
     }
@@ -278,10 +279,9 @@ ngx_http_sluice_depth_add(ngx_http_sluice_link_t *link, const u_char *base,
 /* NULL: all that are known have a question on its way, or no memory */
 
 static ngx_http_sluice_depth_t *
-ngx_http_sluice_depth_get(ngx_http_sluice_link_t *link, const ngx_str_t *base)
+ngx_http_sluice_depth_get(ngx_http_sluice_link_t *link, ngx_str_t *base)
 {
     uint32_t                   hash;
-    ngx_uint_t                 i;
     ngx_http_sluice_depth_t   *depth;
     ngx_http_sluice_depths_t  *depths;
 
@@ -294,16 +294,15 @@ ngx_http_sluice_depth_get(ngx_http_sluice_link_t *link, const ngx_str_t *base)
         }
 
         ngx_queue_init(&depths->used);
-
-        for (i = 0; i < NGX_HTTP_SLUICE_BUCKETS; i++) {
-            ngx_queue_init(&depths->buckets[i]);
-        }
+        ngx_rbtree_init(&depths->rbtree, &depths->sentinel,
+                        ngx_str_rbtree_insert_value);
 
         link->depths = depths;
     }
 
     hash = ngx_crc32_short(base->data, base->len);
-    depth = ngx_http_sluice_depth_find(depths, base->data, base->len, hash);
+    depth = (ngx_http_sluice_depth_t *)
+                ngx_str_rbtree_lookup(&depths->rbtree, base, hash);
 
     if (depth) {
         ngx_queue_remove(&depth->used);
@@ -321,7 +320,7 @@ ngx_http_sluice_depth_get(ngx_http_sluice_link_t *link, const ngx_str_t *base)
         }
 
         ngx_queue_remove(&depth->used);
-        ngx_queue_remove(&depth->bucket);
+        ngx_rbtree_delete(&depths->rbtree, &depth->sn.node);
         ngx_free(depth);
         depths->n--;
     }
@@ -332,42 +331,16 @@ ngx_http_sluice_depth_get(ngx_http_sluice_link_t *link, const ngx_str_t *base)
         return NULL;
     }
 
-    depth->hash = hash;
-    depth->len = base->len;
     ngx_memcpy(depth->base, base->data, base->len);
+    depth->sn.node.key = hash;
+    depth->sn.str.data = depth->base;
+    depth->sn.str.len = base->len;
 
-    ngx_queue_insert_head(&depths->buckets[hash % NGX_HTTP_SLUICE_BUCKETS],
-                          &depth->bucket);
+    ngx_rbtree_insert(&depths->rbtree, &depth->sn.node);
     ngx_queue_insert_head(&depths->used, &depth->used);
     depths->n++;
 
     return depth;
-}
-
-
-static ngx_http_sluice_depth_t *
-ngx_http_sluice_depth_find(ngx_http_sluice_depths_t *depths,
-    const u_char *base, size_t len, uint32_t hash)
-{
-    ngx_queue_t              *bucket, *q;
-    ngx_http_sluice_depth_t  *depth;
-
-    bucket = &depths->buckets[hash % NGX_HTTP_SLUICE_BUCKETS];
-
-    for (q = ngx_queue_head(bucket);
-         q != ngx_queue_sentinel(bucket);
-         q = ngx_queue_next(q))
-    {
-        depth = ngx_queue_data(q, ngx_http_sluice_depth_t, bucket);
-
-        if (depth->hash == hash && depth->len == len
-            && ngx_memcmp(depth->base, base, len) == 0)
-        {
-            return depth;
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -389,7 +362,7 @@ ngx_http_sluice_depth_ask(ngx_http_sluice_link_t *link,
 
     for (i = 0; ngx_http_sluice_depth_keys[i].command; i++) {
 
-        *ngx_sprintf((u_char *) key, "%*s%s", depth->len, depth->base,
+        *ngx_sprintf((u_char *) key, "%V%s", &depth->sn.str,
                      ngx_http_sluice_depth_keys[i].suffix) = '\0';
 
         if (sluice_redis_command(link->client, ngx_current_msec,
