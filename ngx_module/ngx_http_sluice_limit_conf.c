@@ -24,9 +24,8 @@ ngx_http_sluice_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_sluice_main_conf_t *mcf = conf;
 
-    u_char                    *p;
     ssize_t                    size;
-    ngx_str_t                 *value, name, s;
+    ngx_str_t                 *value, name;
     ngx_shm_zone_t            *shm_zone;
     ngx_http_sluice_zone_t    *zone, **slot;
     ngx_http_complex_value_t  *cv;
@@ -51,39 +50,8 @@ ngx_http_sluice_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    name.data = value[2].data + 5;
-    p = (u_char *) ngx_strchr(name.data, ':');
-
-    if (p == NULL || p == name.data) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone \"%V\": it must be zone=name:size",
-                           &value[2]);
-        return NGX_CONF_ERROR;
-    }
-
-    name.len = p - name.data;
-
-    s.data = p + 1;
-    s.len = value[2].data + value[2].len - s.data;
-
-    size = ngx_parse_size(&s);
-
+    size = ngx_http_sluice_zone_size(cf, &value[2], 8 * ngx_pagesize, &name);
     if (size == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid size in \"%V\" of \"sluice_limit_zone\"",
-                           &value[2]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (!sluice_keys_name_ok((char *) name.data, name.len)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone name \"%V\"", &name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (size < (ssize_t) (8 * ngx_pagesize)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is too small", &name);
         return NGX_CONF_ERROR;
     }
 
@@ -125,6 +93,52 @@ ngx_http_sluice_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     shm_zone->data = zone;
 
     return NGX_CONF_OK;
+}
+
+
+ssize_t
+ngx_http_sluice_zone_size(ngx_conf_t *cf, const ngx_str_t *value,
+    size_t least, ngx_str_t *name)
+{
+    u_char     *p;
+    ssize_t     size;
+    ngx_str_t   s;
+
+    name->data = value->data + 5;
+    p = (u_char *) ngx_strchr(name->data, ':');
+
+    if (p == NULL) {
+        goto invalid;
+    }
+
+    name->len = p - name->data;
+
+    s.data = p + 1;
+    s.len = value->data + value->len - s.data;
+
+    size = ngx_parse_size(&s);
+
+    if (size == NGX_ERROR
+        || !sluice_keys_name_ok((char *) name->data, name->len))
+    {
+        goto invalid;
+    }
+
+    if (size < (ssize_t) least) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small", name);
+        return NGX_ERROR;
+    }
+
+    return size;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid zone \"%V\": it must be zone=name:size",
+                       value);
+
+    return NGX_ERROR;
 }
 
 

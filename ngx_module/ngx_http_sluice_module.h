@@ -340,6 +340,12 @@ ngx_int_t ngx_http_sluice_json_event(ngx_http_request_t *r,
 
 /* _limit_conf.c, _limit.c; the keys are in ngx_http_sluice_zone.h */
 
+/*
+ * Of a parameter "zone=NAME:SIZE", which it begins with: sets *name and returns
+ * the size, `least` or more.  NGX_ERROR: what is wrong has been logged.
+ */
+ssize_t ngx_http_sluice_zone_size(ngx_conf_t *cf, const ngx_str_t *value,
+    size_t least, ngx_str_t *name);
 char *ngx_http_sluice_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_sluice_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

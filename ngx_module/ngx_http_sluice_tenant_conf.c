@@ -119,33 +119,11 @@ static char *
 ngx_http_sluice_tenants_zone(ngx_conf_t *cf,
     ngx_http_sluice_tenants_t *tenants, ngx_str_t *value)
 {
-    u_char     *p;
-    ssize_t     size;
-    ngx_str_t   name, s;
+    ssize_t    size;
+    ngx_str_t  name;
 
-    name.data = value->data + 5;
-    p = (u_char *) ngx_strchr(name.data, ':');
-
-    if (p == NULL) {
-        goto invalid;
-    }
-
-    name.len = p - name.data;
-
-    s.data = p + 1;
-    s.len = value->data + value->len - s.data;
-
-    size = ngx_parse_size(&s);
-
-    if (size == NGX_ERROR
-        || !sluice_keys_name_ok((char *) name.data, name.len))
-    {
-        goto invalid;
-    }
-
-    if (size < (ssize_t) (16 * ngx_pagesize)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is too small", &name);
+    size = ngx_http_sluice_zone_size(cf, value, 16 * ngx_pagesize, &name);
+    if (size == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
 
@@ -159,14 +137,6 @@ ngx_http_sluice_tenants_zone(ngx_conf_t *cf,
     tenants->shm_zone->data = tenants;
 
     return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid zone \"%V\": it must be zone=name:size",
-                       value);
-
-    return NGX_CONF_ERROR;
 }
 
 

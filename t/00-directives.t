@@ -862,3 +862,51 @@ location /a { sluice_verify none; sluice_enqueue q redact=/a redact=/b redact=/c
 invalid value in "redact=/i" of "sluice_enqueue": there are more than 8
 --- no_error_log
 [crit]
+
+
+=== TEST 92: a zone with a name that is none
+--- http_config
+sluice_limit_zone $arg_k zone=a/b:64k;
+--- config
+location /a { return 204; }
+--- must_die
+--- error_log
+invalid zone "zone=a/b:64k": it must be zone=name:size
+--- no_error_log
+[crit]
+
+
+=== TEST 93: a zone with a size that is none
+--- http_config
+sluice_limit_zone $arg_k zone=z:64x;
+--- config
+location /a { return 204; }
+--- must_die
+--- error_log
+invalid zone "zone=z:64x": it must be zone=name:size
+--- no_error_log
+[crit]
+
+
+=== TEST 94: a tenant table without a size
+--- http_config
+sluice_tenants zone=z;
+--- config
+location /a { return 204; }
+--- must_die
+--- error_log
+invalid zone "zone=z": it must be zone=name:size
+--- no_error_log
+[crit]
+
+
+=== TEST 95: a tenant table too small
+--- http_config
+sluice_tenants zone=z:32k;
+--- config
+location /a { return 204; }
+--- must_die
+--- error_log
+zone "z" is too small
+--- no_error_log
+[crit]
