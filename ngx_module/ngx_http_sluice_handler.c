@@ -459,6 +459,10 @@ ngx_http_sluice_parse(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
         return ngx_http_sluice_refuse_body(r, ctx, &detail);
     }
 
+    if (rc == NGX_HTTP_UNSUPPORTED_MEDIA_TYPE) {
+        return ngx_http_sluice_refuse_syntax(r, ctx, &detail);
+    }
+
     if (rc != NGX_OK) {
         ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_FAILED);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -287,9 +287,17 @@ ngx_http_sluice_json_scan(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     }
 
     if (result != SLUICE_JSON_OK) {
-        return ngx_http_sluice_json_detail(r, detail,
-                                           sluice_json_strerror(result), NULL,
-                                           offset);
+
+        if (ngx_http_sluice_json_detail(r, detail,
+                                        sluice_json_strerror(result), NULL,
+                                        offset)
+            == NGX_ERROR)
+        {
+            return NGX_ERROR;
+        }
+
+        return result == SLUICE_JSON_SYNTAX ? NGX_HTTP_UNSUPPORTED_MEDIA_TYPE
+                                            : NGX_HTTP_BAD_REQUEST;
     }
 
     ctx->scanned = pointers;

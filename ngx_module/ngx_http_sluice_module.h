@@ -192,6 +192,12 @@ ngx_int_t ngx_http_sluice_refuse_undecided(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, ngx_int_t rc);
 ngx_int_t ngx_http_sluice_refuse_body(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_str_t *detail);
+/*
+ * A body that had to be JSON and is not: 415 where its fields say something
+ * else, 400 where they say JSON
+ */
+ngx_int_t ngx_http_sluice_refuse_syntax(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_str_t *detail);
 /* A body that fits into no job, however often it is sent */
 ngx_int_t ngx_http_sluice_refuse_large(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx);
@@ -320,7 +326,8 @@ ngx_uint_t ngx_http_sluice_json_type(ngx_http_request_t *r);
 
 /*
  * Scans ctx->body.  NGX_OK; NGX_HTTP_BAD_REQUEST with what is wrong in
- * `detail`; or NGX_ERROR.
+ * `detail`; NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, so too: it is no JSON at all; or
+ * NGX_ERROR.
  */
 ngx_int_t ngx_http_sluice_json_scan(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, ngx_http_sluice_pointers_t *pointers,

@@ -155,6 +155,58 @@ ngx_http_sluice_refuse_body(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 }
 
 
+/* The fields are looked at only here: what parses is taken as it is. */
+
+ngx_int_t
+ngx_http_sluice_refuse_syntax(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_str_t *detail)
+{
+    ngx_str_t               value;
+    ngx_uint_t              n;
+    const char             *field;
+    ngx_table_elt_t        *coding;
+
+    static const ngx_str_t  name = ngx_string("content-encoding");
+    static const ngx_str_t  coded = ngx_string(
+                                "the body has a content coding");
+
+    coding = ngx_http_sluice_header(r, &name,
+                                    ngx_hash_key(name.data, name.len), &n);
+
+    if (coding && (n > 1
+                   || (coding->value.len
+                       && (coding->value.len != sizeof("identity") - 1
+                           || ngx_strncasecmp(coding->value.data,
+                                              (u_char *) "identity",
+                                              sizeof("identity") - 1)
+                              != 0))))
+    {
+        field = "Accept-Encoding";
+        ngx_str_set(&value, "identity");
+        detail = &coded;
+
+    } else if (!ngx_http_sluice_json_type(r)) {
+        field = "Accept";
+        ngx_str_set(&value, "application/json");
+
+    } else {
+        return ngx_http_sluice_refuse_body(r, ctx, detail);
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "sluice refused the request: %V", detail);
+
+    ngx_http_sluice_status_refused(ctx, NGX_HTTP_SLUICE_WHY_BODY);
+
+    if (ngx_http_sluice_respond_header(r, field, &value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sluice_respond_problem(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                           detail);
+}
+
+
 ngx_int_t
 ngx_http_sluice_refuse_large(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
 {

@@ -307,6 +307,7 @@ ngx_http_sluice_respond_title(ngx_uint_t status)
     case 404:  return "Not Found";
     case 405:  return "Method Not Allowed";
     case 413:  return "Content Too Large";
+    case 415:  return "Unsupported Media Type";
     case 429:  return "Too Many Requests";
     case 503:  return "Service Unavailable";
     }

@@ -80,6 +80,8 @@ X: "},{"b":"\
 --- request eval
 ["POST /x\n{\"a\":1", "POST /x\n{\"a\":01}", "POST /x\n{'a':1}",
  "POST /x\n{} x", "POST /x\nnull"]
+--- more_headers
+Content-Type: application/json
 --- error_code eval: [400, 400, 400, 400, 200]
 --- response_body_like eval
 ["malformed JSON at byte 6", "malformed JSON at byte", "malformed JSON at byte 1",
@@ -90,6 +92,8 @@ X: "},{"b":"\
 --- config
     location /x { sluice_json $a /a; sluice_respond 200 "$a"; }
 --- request eval: "POST /x\n{\"a\":\"\xff\"}"
+--- more_headers
+Content-Type: application/vnd.x+json; charset=utf-8
 --- error_code: 400
 
 
@@ -164,3 +168,76 @@ POST /x
     location /must { sluice_json $a /a required; sluice_respond 200 "$a"; }
 --- request eval: ["GET /page", "GET /must", "POST /page\n"]
 --- error_code eval: [200, 400, 400]
+
+
+=== TEST 13: what does not say that it is JSON, and is not
+--- config
+    location /x { sluice_json $a /a; sluice_respond 200 "$a"; }
+    location /r { sluice_verify none; sluice_enqueue q envelope=raw; }
+--- request eval
+["POST /x\na=1", "POST /x\n{\"a\":1}", "POST /r\na=1", "POST /r\n{\"a\":1}",
+ "POST /x\n{\"a\":1,\"a\":2}", "POST /x\n" . ("[" x 129) . ("]" x 129), "POST /x\n"]
+--- more_headers
+Content-Type: application/x-www-form-urlencoded
+--- error_code eval: [415, 200, 415, 200, 400, 400, 400]
+--- response_headers eval
+["Accept: application/json\nAccept-Encoding:\nContent-Type: application/problem+json",
+ "Accept:", "Accept: application/json", "Accept:", "Accept:", "Accept:", "Accept:"]
+--- response_body_like eval
+['^\{"type":"about:blank","title":"Unsupported Media Type","status":415,"detail":"malformed JSON at byte 0"\}$',
+ '^1$', '"status":415', '', 'duplicate member', 'deep', 'empty']
+
+
+=== TEST 14: no type at all, and a type that only looks like JSON
+--- config
+    location /x { sluice_json $a /a; sluice_respond 200 "$a"; }
+--- request eval: ["POST /x\nnot", "POST /x\nnot", "POST /x\nnot", "POST /x\nnot"]
+--- more_headers eval
+["", "Content-Type: application/jsonx", "Content-Type: text/json",
+ "Content-Type: APPLICATION/JSON;charset=utf-8"]
+--- error_code eval: [415, 415, 415, 400]
+
+
+=== TEST 15: a body with a content coding
+--- config
+    location /x { sluice_json $a /a; sluice_respond 200 "$a"; }
+    location /e { sluice_verify none; sluice_enqueue q;
+                  sluice_respond 200 $sluice_enqueue_status; }
+--- request eval
+["POST /x\n\x1f\x8b\x08", "POST /e\n\x1f\x8b\x08", "POST /x\nnot", "POST /x\nnot",
+ "POST /x\n{\"a\":1}", "POST /x\nnot"]
+--- more_headers eval
+["Content-Type: application/json\nContent-Encoding: gzip",
+ "Content-Type: application/json\nContent-Encoding: gzip",
+ "Content-Type: application/json\nContent-Encoding: Identity",
+ "Content-Type: application/json\nContent-Encoding:",
+ "Content-Type: application/json\nContent-Encoding: gzip",
+ "Content-Type: application/json\nContent-Encoding: identity\nContent-Encoding: br"]
+--- error_code eval: [415, 415, 400, 400, 200, 415]
+--- response_headers eval
+["Accept-Encoding: identity\nAccept:", "Accept-Encoding: identity", "Accept-Encoding:",
+ "Accept-Encoding:", "Accept-Encoding:", "Accept-Encoding: identity"]
+--- response_body_like eval
+["the body has a content coding", "the body has a content coding", "malformed JSON",
+ "malformed JSON", "^1\$", "content coding"]
+
+
+=== TEST 16: a coded body that is not to be read is kept as bytes
+--- config
+    location /e { sluice_verify none; sluice_enqueue q;
+                  sluice_respond 200 $sluice_enqueue_status; }
+--- request eval: "POST /e\n\x1f\x8b\x08"
+--- more_headers
+Content-Type: text/plain
+Content-Encoding: gzip
+--- response_body: accepted
+
+
+=== TEST 17: counted as other bodies that are refused
+--- config
+    location /x { sluice_verify none; sluice_enqueue q envelope=raw; }
+    location /s { sluice_status; }
+--- request eval: ["POST /x\na=1", "GET /s"]
+--- error_code eval: [415, 200]
+--- response_body_like eval
+["", '"events":\{"received":1,.*"refused":1,.*"in_flight":0\}.*"body":1']

@@ -267,7 +267,7 @@ data [1, 2]
 --- request
 POST /x
 a=1
---- error_code: 400
+--- error_code: 415
 
 
 === TEST 16: headers in the envelope, only those listed
@@ -378,7 +378,7 @@ HGET bull:q:e-one data => /"x-id":"first"/
 --- request eval
 ["POST /x?i=1\n{ \"key\":\"s\\u00e9\\\"cret\", \"a\":[1, {\"b\":2} ,3], \"o\":{\"x\":[]}}",
  "POST /x?i=2\n{ \"a\" : [ ] }", "POST /x?i=3\n{\"key\":1,\"key\":2}", "POST /x?i=4\nkey=1"]
---- error_code eval: [200, 200, 400, 400]
+--- error_code eval: [200, 200, 400, 415]
 --- response_body_like eval: [qr/^s.*cret$/, qr/^$/, qr/duplicate member/, qr/malformed JSON/]
 --- last_request: 3
 --- redis

@@ -159,7 +159,7 @@ EXISTS bull:q:wait => 0
 --- config
     location /x { sluice_verify none; sluice_enqueue q; sluice_split meta; }
 --- request eval: ["POST /x\n{\"id\":7}", "POST /x\n{\"entry\":{}}", "POST /x\n[]", "POST /x\n{\"entry\":[],\"entry\":[]}", "POST /x\n{\"entry\":"]
---- error_code eval: [400, 400, 400, 400, 400]
+--- error_code eval: [400, 400, 400, 400, 415]
 --- response_body_like eval
 [qr{/entry is missing}, qr{/entry must be an array}, qr{must be an object},
  qr{duplicate member}, qr{malformed JSON}]
