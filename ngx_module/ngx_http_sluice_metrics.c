@@ -2,11 +2,12 @@
  * The numbers of sluice_status, section by section, and where they come from.
  */
 
-#include "ngx_http_sluice_link.h"
 #include "ngx_http_sluice_metrics.h"
 #include "ngx_http_sluice_table.h"
 
 
+static void ngx_http_sluice_metrics_links(ngx_http_sluice_metrics_t *m,
+    ngx_uint_t i);
 static uint64_t ngx_http_sluice_metric_ledger(
     const ngx_http_sluice_metrics_t *m, ngx_uint_t i, uintptr_t data);
 static uint64_t ngx_http_sluice_metric_flight(
@@ -16,12 +17,6 @@ static uint64_t ngx_http_sluice_metric_bucket(
 static ngx_int_t ngx_http_sluice_metric_server(
     const ngx_http_sluice_metrics_t *m, ngx_uint_t i, ngx_str_t *values);
 static uint64_t ngx_http_sluice_metric_link(
-    const ngx_http_sluice_metrics_t *m, ngx_uint_t i, uintptr_t data);
-static uint64_t ngx_http_sluice_metric_pending(
-    const ngx_http_sluice_metrics_t *m, ngx_uint_t i, uintptr_t data);
-static uint64_t ngx_http_sluice_metric_most(
-    const ngx_http_sluice_metrics_t *m, ngx_uint_t i, uintptr_t data);
-static uint64_t ngx_http_sluice_metric_state(
     const ngx_http_sluice_metrics_t *m, ngx_uint_t i, uintptr_t data);
 static ngx_int_t ngx_http_sluice_metric_zone(
     const ngx_http_sluice_metrics_t *m, ngx_uint_t i, ngx_str_t *values);
@@ -185,39 +180,45 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_time_metrics[] = {
 
 /* Redis servers: i is the server's index. */
 
+#define ngx_http_sluice_link_row(member, key, metric, label, type, help,      \
+    field)                                                                    \
+    { member, key, metric, label, type, help, ngx_http_sluice_metric_link,    \
+      offsetof(ngx_http_sluice_metrics_link_t, field), 0 }
+
 #define ngx_http_sluice_state_row(key, state)                                 \
-    { "processes", key, "redis_processes", "state",                           \
-      NGX_HTTP_SLUICE_METRIC_GAUGE, "Processes by the state of their link.",  \
-      ngx_http_sluice_metric_state, state, 0 }
+    ngx_http_sluice_link_row("processes", key, "redis_processes", "state",    \
+                             NGX_HTTP_SLUICE_METRIC_GAUGE,                    \
+                             "Processes by the state of their link.",         \
+                             states[state])
 
 static const ngx_http_sluice_metric_t  ngx_http_sluice_redis_metrics[] = {
 
-    { NULL, "pending", "redis_pending", NULL, NGX_HTTP_SLUICE_METRIC_GAUGE,
-      "Commands without their reply.", ngx_http_sluice_metric_pending, 0, 0 },
+    ngx_http_sluice_link_row(NULL, "pending", "redis_pending", NULL,
+                             NGX_HTTP_SLUICE_METRIC_GAUGE,
+                             "Commands without their reply.", pending),
 
-    { NULL, "connects", "redis_connects_total", NULL,
-      NGX_HTTP_SLUICE_METRIC_COUNTER, "Connections that became ready.",
-      ngx_http_sluice_metric_link,
-      offsetof(ngx_http_sluice_slot_link_t, connects), 0 },
+    ngx_http_sluice_link_row(NULL, "connects", "redis_connects_total", NULL,
+                             NGX_HTTP_SLUICE_METRIC_COUNTER,
+                             "Connections that became ready.", connects),
 
-    { NULL, "losses", "redis_losses_total", NULL,
-      NGX_HTTP_SLUICE_METRIC_COUNTER, "Connections lost or not made.",
-      ngx_http_sluice_metric_link,
-      offsetof(ngx_http_sluice_slot_link_t, losses), 0 },
+    ngx_http_sluice_link_row(NULL, "losses", "redis_losses_total", NULL,
+                             NGX_HTTP_SLUICE_METRIC_COUNTER,
+                             "Connections lost or not made.", losses),
 
-    { NULL, "version", "redis_version", NULL, NGX_HTTP_SLUICE_METRIC_GAUGE,
-      "Version of the server, 70015 is 7.0.15, 0 is not known.",
-      ngx_http_sluice_metric_most,
-      offsetof(ngx_http_sluice_slot_link_t, version), 0 },
+    ngx_http_sluice_link_row(NULL, "version", "redis_version", NULL,
+                             NGX_HTTP_SLUICE_METRIC_GAUGE,
+                             "Version of the server, 70015 is 7.0.15, "
+                             "0 is not known.", version),
 
-    { NULL, "evicts", "redis_evicts", NULL, NGX_HTTP_SLUICE_METRIC_GAUGE,
-      "1 when the maxmemory-policy of the server is not noeviction.",
-      ngx_http_sluice_metric_most,
-      offsetof(ngx_http_sluice_slot_link_t, evicts), 0 },
+    ngx_http_sluice_link_row(NULL, "evicts", "redis_evicts", NULL,
+                             NGX_HTTP_SLUICE_METRIC_GAUGE,
+                             "1 when the maxmemory-policy of the server is "
+                             "not noeviction.", evicts),
 
-    { NULL, "no_aof", "redis_no_aof", NULL, NGX_HTTP_SLUICE_METRIC_GAUGE,
-      "1 when appendonly is off at the server.", ngx_http_sluice_metric_most,
-      offsetof(ngx_http_sluice_slot_link_t, no_aof), 0 },
+    ngx_http_sluice_link_row(NULL, "no_aof", "redis_no_aof", NULL,
+                             NGX_HTTP_SLUICE_METRIC_GAUGE,
+                             "1 when appendonly is off at the server.",
+                             no_aof),
 
     ngx_http_sluice_state_row("unused", NGX_HTTP_SLUICE_LINK_UNUSED),
     ngx_http_sluice_state_row("down", NGX_HTTP_SLUICE_LINK_DOWN),
@@ -340,6 +341,52 @@ ngx_http_sluice_metrics_take(ngx_http_sluice_metrics_t *m,
             m->ledger[group][NGX_HTTP_SLUICE_RECEIVED] += m->ledger[group][i];
         }
     }
+
+    for (i = 0; i < mcf->servers.nelts; i++) {
+        ngx_http_sluice_metrics_links(m, i);
+    }
+}
+
+
+/*
+ * What went through links is counted for good; how they are now, and what they
+ * found at the server, is known of processes that run.
+ */
+
+static void
+ngx_http_sluice_metrics_links(ngx_http_sluice_metrics_t *m, ngx_uint_t i)
+{
+    uint32_t                            name;
+    ngx_uint_t                          n;
+    ngx_http_sluice_server_t          **server;
+    ngx_http_sluice_metrics_link_t     *sum;
+    const ngx_http_sluice_slot_link_t  *link;
+
+    server = m->main->servers.elts;
+    name = ngx_crc32_long(server[i]->name.data, server[i]->name.len);
+    sum = &m->links[i];
+
+    for (n = 0; n < NGX_HTTP_SLUICE_SLOTS; n++) {
+        link = &m->slots[n].links[i];
+
+        /* a slot may be to another server so far, from before a reload */
+
+        if (link->name != name) {
+            sum->states[NGX_HTTP_SLUICE_LINK_UNUSED] += (m->slots[n].pid != 0);
+            continue;
+        }
+
+        sum->connects += link->connects;
+        sum->losses += link->losses;
+
+        if (m->slots[n].pid) {
+            sum->pending += link->pending;
+            sum->version = ngx_max(sum->version, link->version);
+            sum->evicts = ngx_max(sum->evicts, link->evicts);
+            sum->no_aof = ngx_max(sum->no_aof, link->no_aof);
+            sum->states[link->state]++;
+        }
+    }
 }
 
 
@@ -394,45 +441,20 @@ ngx_http_sluice_metric_bucket(const ngx_http_sluice_metrics_t *m, ngx_uint_t i,
 }
 
 
-static ngx_http_sluice_server_t *
-ngx_http_sluice_metric_server_at(const ngx_http_sluice_metrics_t *m,
-    ngx_uint_t i)
-{
-    ngx_http_sluice_server_t  **server;
-
-    server = m->main->servers.elts;
-
-    return server[i];
-}
-
-
 static ngx_int_t
 ngx_http_sluice_metric_server(const ngx_http_sluice_metrics_t *m, ngx_uint_t i,
     ngx_str_t *values)
 {
+    ngx_http_sluice_server_t  **server;
+
     if (i == m->main->servers.nelts) {
         return NGX_DONE;
     }
 
-    values[0] = ngx_http_sluice_metric_server_at(m, i)->name;
+    server = m->main->servers.elts;
+    values[0] = server[i]->name;
 
     return NGX_OK;
-}
-
-
-/* The link of a process to the i-th server, or NULL: of another one so far */
-
-static const ngx_http_sluice_slot_link_t *
-ngx_http_sluice_metric_slot(const ngx_http_sluice_metrics_t *m, ngx_uint_t i,
-    ngx_uint_t n)
-{
-    uint32_t                   name;
-    ngx_http_sluice_server_t  *server;
-
-    server = ngx_http_sluice_metric_server_at(m, i);
-    name = ngx_crc32_long(server->name.data, server->name.len);
-
-    return m->slots[n].links[i].name == name ? &m->slots[n].links[i] : NULL;
 }
 
 
@@ -440,85 +462,7 @@ static uint64_t
 ngx_http_sluice_metric_link(const ngx_http_sluice_metrics_t *m, ngx_uint_t i,
     uintptr_t data)
 {
-    uint64_t                            sum;
-    ngx_uint_t                          n;
-    const ngx_http_sluice_slot_link_t  *link;
-
-    for (sum = 0, n = 0; n < NGX_HTTP_SLUICE_SLOTS; n++) {
-        link = ngx_http_sluice_metric_slot(m, i, n);
-
-        if (link) {
-            sum += *(const ngx_atomic_t *) ((const u_char *) link + data);
-        }
-    }
-
-    return sum;
-}
-
-
-/* What the processes that run have found at the server */
-
-static uint64_t
-ngx_http_sluice_metric_most(const ngx_http_sluice_metrics_t *m, ngx_uint_t i,
-    uintptr_t data)
-{
-    uint64_t                            most, value;
-    ngx_uint_t                          n;
-    const ngx_http_sluice_slot_link_t  *link;
-
-    for (most = 0, n = 0; n < NGX_HTTP_SLUICE_SLOTS; n++) {
-        link = ngx_http_sluice_metric_slot(m, i, n);
-
-        if (link && m->slots[n].pid) {
-            value = *(const ngx_atomic_t *) ((const u_char *) link + data);
-            most = ngx_max(most, value);
-        }
-    }
-
-    return most;
-}
-
-
-static uint64_t
-ngx_http_sluice_metric_pending(const ngx_http_sluice_metrics_t *m,
-    ngx_uint_t i, uintptr_t data)
-{
-    uint64_t                            sum;
-    ngx_uint_t                          n;
-    const ngx_http_sluice_slot_link_t  *link;
-
-    for (sum = 0, n = 0; n < NGX_HTTP_SLUICE_SLOTS; n++) {
-        link = ngx_http_sluice_metric_slot(m, i, n);
-
-        if (link && m->slots[n].pid) {
-            sum += link->pending;
-        }
-    }
-
-    return sum;
-}
-
-
-static uint64_t
-ngx_http_sluice_metric_state(const ngx_http_sluice_metrics_t *m, ngx_uint_t i,
-    uintptr_t data)
-{
-    uint64_t                            sum;
-    ngx_uint_t                          n;
-    const ngx_http_sluice_slot_link_t  *link;
-
-    for (sum = 0, n = 0; n < NGX_HTTP_SLUICE_SLOTS; n++) {
-
-        if (m->slots[n].pid == 0) {
-            continue;
-        }
-
-        link = ngx_http_sluice_metric_slot(m, i, n);
-
-        sum += data == (link ? link->state : NGX_HTTP_SLUICE_LINK_UNUSED);
-    }
-
-    return sum;
+    return *(const uint64_t *) ((const u_char *) &m->links[i] + data);
 }
 
 

@@ -10,10 +10,23 @@
 #ifndef NGX_HTTP_SLUICE_METRICS_H
 #define NGX_HTTP_SLUICE_METRICS_H
 
-#include "ngx_http_sluice_module.h"
+#include "ngx_http_sluice_link.h"
 
 
 typedef struct ngx_http_sluice_section_s  ngx_http_sluice_section_t;
+
+
+/* All links to a server, see ngx_http_sluice_slot_link_t */
+
+typedef struct {
+    uint64_t                        pending;
+    uint64_t                        connects;
+    uint64_t                        losses;
+    uint64_t                        version;
+    uint64_t                        evicts;
+    uint64_t                        no_aof;
+    uint64_t                        states[NGX_HTTP_SLUICE_LINK_READY + 1];
+} ngx_http_sluice_metrics_link_t;
 
 
 /* What the getters read from: one moment of the ledger, and all the rest. */
@@ -23,6 +36,7 @@ typedef struct {
     const ngx_http_sluice_slot_t   *slots;    /* NGX_HTTP_SLUICE_SLOTS */
     ngx_atomic_uint_t               ledger[2][NGX_HTTP_SLUICE_COUNTERS];
     ngx_atomic_uint_t               flight[2];
+    ngx_http_sluice_metrics_link_t  links[NGX_HTTP_SLUICE_SERVERS];
     ngx_pool_t                     *pool;     /* of the request */
 } ngx_http_sluice_metrics_t;
 
