@@ -77,6 +77,7 @@ ngx_http_sluice_verify_check(ngx_http_request_t *r,
     ctx->verified = NULL;
     ctx->verdict = NGX_HTTP_SLUICE_UNVERIFIED;
     ctx->secret = 0;
+    ctx->reply = 0;
     ctx->event_known = 0;
 
     if (verify->digests) {
@@ -133,6 +134,13 @@ ngx_http_sluice_verify_greeting(ngx_http_request_t *r,
     }
 
     ngx_http_sluice_secret_done(&keys);
+
+    if (rc == NGX_OK) {
+
+        /* where an error_page leads, a verdict of before has not this reply */
+
+        ctx->verified = NULL;
+    }
 
     return rc;
 }

@@ -54,6 +54,9 @@ nginx(http => "sluice_redis unix:$sock;
         location = /redirect { sluice_verify api_key secret=\$arg_s;
                                try_files /none /again?s=other; }
         location = /again { sluice_verify api_key secret=\$arg_s; proxy_pass http://back; }
+        location = /hub { sluice_verify meta secret=s verify_token=t;
+                          error_page 403 = /hubbed; proxy_pass http://back; }
+        location = /hubbed { sluice_verify api_key secret=k; proxy_pass http://back/plain; }
         $slice
     }
 
@@ -179,6 +182,9 @@ for my $case (
     [ $two, 'POST /error', 200, 1, 401, 0 ],
     [ $two, 'POST /refused', 200, 1, 401, 0 ],
     [ $two, 'POST /redirect?s=k', 401, 0, 401, 0 ],
+    # a handshake that was refused is not the answer of where it leads to
+    [ $two, 'GET /hub?hub.mode=subscribe&hub.challenge=1&hub.verify_token=x',
+      200, 0, 401, 0 ],
     ($slice ? [ $two, 'GET /file', 200, 0, 401, 0 ] : ()),
 ) {
     my ($where, $what, @expected) = @$case;
