@@ -12,7 +12,7 @@ OPT     ?= -O2 -g
 CFLAGS  ?= $(OPT) -fstack-protector-strong -D_FORTIFY_SOURCE=2
 INC     := -I. -I$(B)/gen
 LIBS    := -lhiredis -lcrypto
-WLIBS   := -levent -lcurl -ljansson -lconfuse -lsqlite3 $(LIBS) -lm
+WLIBS   := -levent -levent_openssl -lssl -lcurl -ljansson -lconfuse -lsqlite3 $(LIBS) -lm
 
 CORE    := $(wildcard core/*.c)
 WORKER  := $(wildcard worker/*.c worker/channels/*.c worker/store/*.c)

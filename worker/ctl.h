@@ -39,9 +39,12 @@ enum {
 typedef struct {
     const char    *conf;          /* -c, or NULL */
     const char    *url;           /* -r, or NULL */
+    tls_conf_t     tls_conf;      /* --tls-..., for -r */
     bool           json;
     settings_t    *settings;      /* NULL without -c */
     redisContext  *redis;
+    tls_t         *tls;           /* of rediss://, else NULL */
+    SSL           *ssl;           /* on the socket of `redis` */
 } ctl_t;
 
 typedef struct {

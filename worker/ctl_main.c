@@ -10,6 +10,16 @@
 #include "worker/ctl.h"
 
 
+/* options that have no letter */
+enum {
+    CTL_TLS_CA = 256,
+    CTL_TLS_CERT,
+    CTL_TLS_KEY,
+    CTL_TLS_NAME,
+    CTL_TLS_NO_VERIFY
+};
+
+
 static const ctl_command_t  commands[] = {
     { "queues", "[--limit N]", ctl_queues_help, ctl_queues, false },
     { "job", "QUEUE ID", ctl_job_help, ctl_job, false },
@@ -45,6 +55,11 @@ main(int argc, char **argv)
         { "conf", required_argument, NULL, 'c' },
         { "redis", required_argument, NULL, 'r' },
         { "json", no_argument, NULL, 'j' },
+        { "tls-ca", required_argument, NULL, CTL_TLS_CA },
+        { "tls-cert", required_argument, NULL, CTL_TLS_CERT },
+        { "tls-key", required_argument, NULL, CTL_TLS_KEY },
+        { "tls-name", required_argument, NULL, CTL_TLS_NAME },
+        { "tls-no-verify", no_argument, NULL, CTL_TLS_NO_VERIFY },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }
     };
@@ -66,6 +81,26 @@ main(int argc, char **argv)
 
         case 'j':
             ctl.json = true;
+            break;
+
+        case CTL_TLS_CA:
+            ctl.tls_conf.ca = optarg;
+            break;
+
+        case CTL_TLS_CERT:
+            ctl.tls_conf.cert = optarg;
+            break;
+
+        case CTL_TLS_KEY:
+            ctl.tls_conf.key = optarg;
+            break;
+
+        case CTL_TLS_NAME:
+            ctl.tls_conf.name = optarg;
+            break;
+
+        case CTL_TLS_NO_VERIFY:
+            ctl.tls_conf.unverified = true;
             break;
 
         case 'h':
@@ -144,6 +179,10 @@ ctl_usage(FILE *out)
             "                    and the store are\n"
             "  -r, --redis URL   this Redis instead\n"
             "      --json        JSON instead of text\n"
+            "      --tls-ca, --tls-cert, --tls-key, --tls-name,"
+            " --tls-no-verify\n"
+            "                    for -r rediss://..., as redis_tls_... of the"
+            " settings\n"
             "  -h, --help        this text; behind a command, more on it\n\n"
             "QUEUE is tenant/queue or prefix:queue.  Exit status: 0 done,"
             " 1 not there or\n"

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <openssl/err.h>
 #include "worker/ctl.h"
 
 
 #define CTL_TIMEOUT  10    /* s, to connect and for an answer */
 
 
+static void ctl_tls(ctl_t *ctl, const sluice_url_t *url);
+static redisReply *ctl_tls_reply(ctl_t *ctl);
 static void ctl_greet(ctl_t *ctl, const sluice_url_t *url);
 
 
@@ -22,6 +25,8 @@ ctl_redis(ctl_t *ctl)
     const char      *error;
     struct timeval   tv = { CTL_TIMEOUT, 0 };
 
+    static const tls_conf_t  none;
+
     if (ctl->redis != NULL) {
         return ctl->redis;
     }
@@ -29,16 +34,18 @@ ctl_redis(ctl_t *ctl)
     if (ctl->url != NULL) {
         error = sluice_url_parse(&url, ctl->url, strlen(ctl->url));
 
-        if (error == NULL && url.tls) {
-            error = "rediss: (TLS) is not supported by sluicectl";
-        }
-
         if (error != NULL) {
             ctl_fail(CTL_USAGE, "-r: %s", error);
         }
 
     } else {
         url = ctl_settings(ctl)->redis;
+    }
+
+    if (memcmp(&ctl->tls_conf, &none, sizeof(tls_conf_t)) != 0
+        && (ctl->url == NULL || !url.tls))
+    {
+        ctl_fail(CTL_USAGE, "--tls-... is for -r rediss://... only");
     }
 
     ctl->redis = (url.path[0] != '\0')
@@ -60,10 +67,107 @@ ctl_redis(ctl_t *ctl)
     }
 
     redisSetTimeout(ctl->redis, tv);
+
+    if (url.tls) {
+        ctl_tls(ctl, &url);
+    }
+
     ctl_greet(ctl, &url);
     explicit_bzero(&url, sizeof(url));
 
     return ctl->redis;
+}
+
+
+/*
+ * hiredis 0.14 knows no TLS: it has connected, and formats and parses; what it
+ * would write and read goes through here.
+ */
+
+static void
+ctl_tls_why(ctl_t *ctl, int rc, char *text, size_t size)
+{
+    int  what;
+
+    what = SSL_get_error(ctl->ssl, rc);
+
+    if (what == SSL_ERROR_WANT_READ || what == SSL_ERROR_WANT_WRITE) {
+        snprintf(text, size, "no answer within %d seconds", CTL_TIMEOUT);
+
+    } else {
+        tls_why(ctl->tls, ctl->ssl, ERR_get_error(), text, size);
+    }
+}
+
+
+static void
+ctl_tls(ctl_t *ctl, const sluice_url_t *url)
+{
+    int   rc;
+    char  error[512];
+
+    ctl->tls = (ctl->url == NULL)
+               ? tls_hold(ctl_settings(ctl)->redis_tls)
+               : tls_create(&ctl->tls_conf, url->host, "--tls-", error,
+                            sizeof(error));
+
+    if (ctl->tls == NULL) {
+        ctl_fail(CTL_USAGE, "%s", error);
+    }
+
+    ctl->ssl = tls_open(ctl->tls);
+
+    if (ctl->ssl == NULL || SSL_set_fd(ctl->ssl, ctl->redis->fd) != 1) {
+        ctl_fail(CTL_REDIS, "out of memory");
+    }
+
+    rc = SSL_connect(ctl->ssl);
+
+    if (rc != 1) {
+        ctl_tls_why(ctl, rc, error, sizeof(error));
+        ctl_fail(CTL_REDIS, "cannot connect to %s, port %d: %s", url->host,
+                 url->port, error);
+    }
+}
+
+
+static void
+ctl_tls_fail(ctl_t *ctl, int rc)
+{
+    char  error[256];
+
+    ctl_tls_why(ctl, rc, error, sizeof(error));
+    ctl_fail(CTL_REDIS, "Redis: %s", error);
+}
+
+
+static redisReply *
+ctl_tls_reply(ctl_t *ctl)
+{
+    int            rc;
+    char           buf[16384];
+    void          *reply;
+    redisReader   *reader;
+
+    reader = ctl->redis->reader;
+
+    for ( ;; ) {
+        if (redisReaderGetReply(reader, &reply) != REDIS_OK) {
+            ctl_fail(CTL_REDIS, "Redis: %s", reader->errstr);
+        }
+
+        if (reply != NULL) {
+            return reply;
+        }
+
+        rc = SSL_read(ctl->ssl, buf, sizeof(buf));
+
+        if (rc <= 0) {
+            ctl_tls_fail(ctl, rc);
+        }
+
+        (void) redisReaderFeed(reader, buf, (size_t) rc);
+    }
 }
 
 
@@ -104,35 +208,62 @@ ctl_greet(ctl_t *ctl, const sluice_url_t *url)
 }
 
 
+/* takes the text; len is what hiredis' formatter returned */
+
+static void
+ctl_put(ctl_t *ctl, char *text, int len)
+{
+    int  rc;
+
+    if (len <= 0) {
+        ctl_fail(CTL_REDIS, "out of memory");
+    }
+
+    if (ctl->ssl) {
+        rc = SSL_write(ctl->ssl, text, len);
+
+        if (rc <= 0) {
+            ctl_tls_fail(ctl, rc);
+        }
+
+    } else if (redisAppendFormattedCommand(ctl->redis, text, (size_t) len)
+               != REDIS_OK)
+    {
+        ctl_fail(CTL_REDIS, "Redis: %s", ctl->redis->errstr);
+    }
+
+    redisFreeCommand(text);
+}
+
+
 void
 ctl_ask(ctl_t *ctl, const char *format, ...)
 {
-    int            rc;
-    va_list        args;
-    redisContext  *redis;
+    int       len;
+    char     *text;
+    va_list   args;
 
-    redis = ctl_redis(ctl);
+    (void) ctl_redis(ctl);
 
     va_start(args, format);
-    rc = redisvAppendCommand(redis, format, args);
+    len = redisvFormatCommand(&text, format, args);
     va_end(args);
 
-    if (rc != REDIS_OK) {
-        ctl_fail(CTL_REDIS, "Redis: %s", redis->errstr);
-    }
+    ctl_put(ctl, text, len);
 }
 
 
 void
 ctl_ask_argv(ctl_t *ctl, int argc, const char **argv)
 {
-    redisContext  *redis;
+    int    len;
+    char  *text;
 
-    redis = ctl_redis(ctl);
+    (void) ctl_redis(ctl);
 
-    if (redisAppendCommandArgv(redis, argc, argv, NULL) != REDIS_OK) {
-        ctl_fail(CTL_REDIS, "Redis: %s", redis->errstr);
-    }
+    len = (int) redisFormatCommandArgv(&text, argc, argv, NULL);
+
+    ctl_put(ctl, text, len);
 }
 
 
@@ -143,6 +274,10 @@ ctl_reply_any(ctl_t *ctl)
     redisContext  *redis;
 
     redis = ctl_redis(ctl);
+
+    if (ctl->ssl) {
+        return ctl_tls_reply(ctl);
+    }
 
     if (redisGetReply(redis, &reply) != REDIS_OK) {
         ctl_fail(CTL_REDIS, "Redis: %s", redis->errstr);

@@ -8,8 +8,10 @@
 #include <unistd.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/dns.h>
 #include <event2/util.h>
+#include <openssl/err.h>
 #include "worker/link.h"
 
 
@@ -29,6 +31,7 @@ struct link_s {
     sluice_redis_t       *redis;
     sluice_redis_conf_t   conf;
     sluice_url_t          url;
+    tls_t                *tls;        /* of rediss://, else NULL */
     char                 *name;
     link_state_pt         state;
     void                 *data;
@@ -130,7 +133,7 @@ link_write(link_t *link)
 
         n = 0;
 
-        if (evbuffer_get_length(waiting) == 0) {
+        if (link->tls == NULL && evbuffer_get_length(waiting) == 0) {
             n = send(bufferevent_getfd(link->bev), out, len,
                      MSG_NOSIGNAL | MSG_DONTWAIT);
             n = (n < 0) ? 0 : n;
@@ -228,16 +231,30 @@ link_connected(link_t *link)
 static void
 link_on_event(struct bufferevent *bev, short what, void *data)
 {
-    int          err;
-    link_t      *link = data;
-    const char  *why;
+    int             err;
+    SSL            *ssl;
+    char            text[256];
+    link_t         *link = data;
+    const char     *why;
+    unsigned long   code;
 
     if (what & BEV_EVENT_CONNECTED) {
         link_connected(link);
         return;
     }
 
-    if (what & BEV_EVENT_EOF) {
+    ssl = bufferevent_openssl_get_ssl(bev);
+    code = ssl ? bufferevent_get_openssl_error(bev) : 0;
+
+    /* an error of the socket, such as a refused connect, is none of TLS */
+
+    if (code && ERR_reason_error_string(code)) {
+        tls_why(link->tls, ssl, code, text, sizeof(text));
+        link_lose(link, text);
+        return;
+    }
+
+    if ((what & BEV_EVENT_EOF) || (ssl && SSL_is_init_finished(ssl))) {
         link_lose(link, "closed by Redis");
         return;
     }
@@ -253,6 +270,38 @@ link_on_event(struct bufferevent *bev, short what, void *data)
     }
 
     link_lose(link, why);
+}
+
+
+static struct bufferevent *
+link_stream(link_t *link)
+{
+    SSL                 *ssl;
+    struct bufferevent  *bev;
+
+    if (link->tls == NULL) {
+        return bufferevent_socket_new(link->base, -1, BEV_OPT_CLOSE_ON_FREE);
+    }
+
+    ssl = tls_open(link->tls);
+
+    if (ssl == NULL) {
+        return NULL;
+    }
+
+    bev = bufferevent_openssl_socket_new(link->base, -1, ssl,
+                                         BUFFEREVENT_SSL_CONNECTING,
+                                         BEV_OPT_CLOSE_ON_FREE);
+    if (bev == NULL) {
+        SSL_free(ssl);
+        return NULL;
+    }
+
+    /* the length of each reply is known: one cut short is no reply */
+
+    bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+
+    return bev;
 }
 
 
@@ -297,7 +346,7 @@ link_on_connect(evutil_socket_t fd, short what, void *data)
     link_t  *link = data;
 
     link->since = clock_ms();
-    link->bev = bufferevent_socket_new(link->base, -1, BEV_OPT_CLOSE_ON_FREE);
+    link->bev = link_stream(link);
 
     if (link->bev == NULL) {
         link_lose(link, "out of memory");
@@ -380,6 +429,7 @@ link_open(struct event_base *base, const settings_t *settings,
 
     link->base = base;
     link->url = settings->redis;
+    link->tls = tls_hold(settings->redis_tls);
     link->state = conf->state;
     link->data = conf->data;
     link->timeout = conf->timeout ? conf->timeout : settings->redis_timeout;
@@ -477,6 +527,7 @@ link_close(link_t *link)
         event_free(link->tick);
     }
 
+    tls_drop(link->tls);
     free(link->name);
     free(link);
 }

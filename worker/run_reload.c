@@ -14,7 +14,7 @@ run_same_url(const sluice_url_t *a, const sluice_url_t *b)
 {
     return strcmp(a->path, b->path) == 0 && strcmp(a->host, b->host) == 0
            && a->port == b->port && a->db == b->db
-           && strcmp(a->user, b->user) == 0
+           && a->tls == b->tls && strcmp(a->user, b->user) == 0
            && strcmp(a->password, b->password) == 0;
 }
 

@@ -64,6 +64,11 @@ static cfg_opt_t  log_opts[] = {
 static cfg_opt_t  settings_opts[] = {
     CFG_STR("redis", NULL, CFGF_NODEFAULT),
     CFG_STR("redis_timeout", "5s", CFGF_NONE),
+    CFG_STR("redis_tls_ca", NULL, CFGF_NODEFAULT),
+    CFG_STR("redis_tls_cert", NULL, CFGF_NODEFAULT),
+    CFG_STR("redis_tls_key", NULL, CFGF_NODEFAULT),
+    CFG_STR("redis_tls_name", NULL, CFGF_NODEFAULT),
+    CFG_BOOL("redis_tls_verify", cfg_true, CFGF_NONE),
     CFG_STR("store", NULL, CFGF_NODEFAULT),
     CFG_FLOAT("pace", 0.9, CFGF_NONE),
     CFG_STR("drain", "30s", CFGF_NONE),
@@ -353,6 +358,35 @@ settings_queues(settings_t *settings, cfg_t *cfg)
 }
 
 
+static void
+settings_tls(settings_t *settings, cfg_t *cfg)
+{
+    char        error[512];
+    tls_conf_t  conf;
+
+    conf.ca = cfg_getstr(cfg, "redis_tls_ca");
+    conf.cert = cfg_getstr(cfg, "redis_tls_cert");
+    conf.key = cfg_getstr(cfg, "redis_tls_key");
+    conf.name = cfg_getstr(cfg, "redis_tls_name");
+    conf.unverified = !cfg_getbool(cfg, "redis_tls_verify");
+
+    if (!settings->redis.tls) {
+        if (conf.ca || conf.cert || conf.key || conf.name || conf.unverified) {
+            settings_error(cfg, "redis_tls_... is for rediss:// only");
+        }
+
+        return;
+    }
+
+    settings->redis_tls = tls_create(&conf, settings->redis.host,
+                                     "redis_tls_", error, sizeof(error));
+
+    if (settings->redis_tls == NULL) {
+        settings_error(cfg, "%s", error);
+    }
+}
+
+
 static settings_t *
 settings_build(cfg_t *cfg)
 {
@@ -369,6 +403,7 @@ settings_build(cfg_t *cfg)
 
     } else {
         (void) settings_url(&settings->redis, text);
+        settings_tls(settings, cfg);
     }
 
     text = cfg_getstr(cfg, "store");
@@ -520,6 +555,7 @@ settings_free(settings_t *settings)
     free(settings->numbers);
     free(settings->store);
     free(settings->log_file);
+    tls_drop(settings->redis_tls);
     free(settings);
 }
 

@@ -138,6 +138,13 @@ check_redis(cfg_opt_t *opt, const char *value)
 
 
 static const char *
+check_given(cfg_opt_t *opt, const char *value)
+{
+    return value[0] ? NULL : "is empty";
+}
+
+
+static const char *
 check_level(cfg_opt_t *opt, const char *value)
 {
     return (settings_log_level(value) < 0)
@@ -261,6 +268,10 @@ static const settings_rule_t  settings_rules[] = {
     { "root", "redis", check_redis, 0, 0, NULL },
     { "root", "redis_timeout", check_duration, 50, SETTINGS_DAY / 24,
       "must be from 50ms to 1h" },
+    { "root", "redis_tls_ca", check_given, 0, 0, NULL },
+    { "root", "redis_tls_cert", check_given, 0, 0, NULL },
+    { "root", "redis_tls_key", check_given, 0, 0, NULL },
+    { "root", "redis_tls_name", check_given, 0, 0, NULL },
     { "root", "pace", check_number, 0.01, 1, "must be from 0.01 to 1" },
     { "root", "drain", check_duration, 0, SETTINGS_DAY,
       "must be from 0s to 1d" },
@@ -396,7 +407,7 @@ const char *
 settings_url(sluice_url_t *url, const char *text)
 {
     char         full[sizeof(url->path) + 1024], here[sizeof(url->path)];
-    const char  *path, *error;
+    const char  *path;
 
     path = (strncmp(text, "unix:", 5) == 0) ? text + 5 : "/";
 
@@ -405,14 +416,7 @@ settings_url(sluice_url_t *url, const char *text)
         text = full;
     }
 
-    error = sluice_url_parse(url, text, strlen(text));
-
-    if (error == NULL && url->tls) {
-        memset(url, 0, sizeof(*url));
-        return "rediss: (TLS) is not supported by the worker";
-    }
-
-    return error;
+    return sluice_url_parse(url, text, strlen(text));
 }
 
 

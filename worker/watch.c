@@ -371,6 +371,7 @@ watch_open(struct event_base *base, const settings_t *settings,
     if (watch) {
         watch->base = base;
         watch->settings.redis = settings->redis;
+        watch->settings.redis_tls = tls_hold(settings->redis_tls);
         watch->settings.redis_timeout = settings->redis_timeout;
         watch->main_link = main_link;
     }
@@ -396,6 +397,7 @@ watch_close(watch_t *watch)
     }
 
     if (watch) {
+        tls_drop(watch->settings.redis_tls);
         free(watch->groups);
         free(watch);
     }

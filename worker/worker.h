@@ -6,6 +6,7 @@
  *   settings.c   file -> checked settings
  *   log.c        one line an event
  *   link.c       a sluice_redis_t on a libevent bufferevent
+ *   tls.c        whom a connection trusts, and as whom it comes
  *   queue.c      the scripts as calls: plain values in, plain results out
  *   watch.c      BZPOPMIN on the markers: which queue may have a job
  *   run.c        the path of a job, the only file that calls the others
@@ -36,6 +37,7 @@
 #include "core/redis.h"
 #include "core/retry.h"
 #include "core/url.h"
+#include "worker/tls.h"
 
 
 /* ------------------------------------------------------------- settings.c */
@@ -82,6 +84,7 @@ typedef struct {
 
 typedef struct {
     sluice_url_t      redis;
+    tls_t            *redis_tls;       /* of rediss://, else NULL */
     int64_t           redis_timeout;   /* ms, 5000 */
     char             *store;           /* path of the SQLite file, or NULL */
     char             *log_file;        /* NULL: stderr */

@@ -180,7 +180,7 @@ test_again(void **state)
 
     assert_null(load("redis = \"unix:/r\"\nqueue \"q\" { kind = x }\n"));
     assert_null(load("redis = \"unix:/r\"\nx = 1\n"));
-    assert_null(load("redis = \"rediss://h\"\n"
+    assert_null(load("redis = \"redis+cluster://h\"\n"
                      "queue \"q\" { kind = noop }\n"));
 
     s = load("redis = \"unix:/r\"\nqueue \"q\" { kind = noop }\n");

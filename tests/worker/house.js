@@ -139,7 +139,7 @@ class House {
     /* the settings of a test: what is common, then its own */
     write(text, file = `${this.name}.conf`) {
         fs.writeFileSync(path.join(dir, file),
-            `redis = "unix:${this.socket}"\n`
+            `redis = "${this.url || `unix:${this.socket}`}"\n`
             + 'log { level = debug format = json }\n'
             + `${text}\n`);
         return path.join(dir, file);
