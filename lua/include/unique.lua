@@ -1,6 +1,10 @@
 -- BullMQ's deduplication with a ttl: the string `de:<key>` holds the id of the
 -- job that came first.
 
+-- A key is claimed before the first event of its job: were the events of a
+-- wrong type, it would be held for a job that is not there.
+call('XLEN', events)
+
 -- ARGV[i] "ttl:key"; reads the key, which fails here when its type is wrong
 local function unique_argument(i)
     local ttl, key = ARGV[i]:match('^(%d+):(.+)$')

@@ -206,8 +206,10 @@ http {
         const old = this.pid;
         const processes = this.processes();
         this.signal('SIGUSR2');
-        await until(() => this.read() && this.read() !== old, 'a new master');
-        this.pid = this.read();
+        this.pid = await until(() => {
+            const now = this.read();
+            return now !== old && now;
+        }, 'a new master');
         await until(() => this.processes().length === 2, 'its processes');
         this.signal('SIGWINCH', old);
         await until(() => !processes.some(alive), 'the old processes to leave');

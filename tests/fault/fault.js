@@ -18,16 +18,21 @@
  *   disturb    async ({ edge, house, load, rand }) what goes wrong, once, and
  *              until it is over
  *   times      how often at most, when FAULT_TIMES is more
+ *   least      how often at least, when FAULT_TIMES is less
  *   statuses   answers that are allowed; 200 alone by default
  *   again      an event without an answer is sent again, as a sender does:
  *              where each that was read is answered, this doubles nothing
+ *   persist    an event that was refused is sent again until it is not
  *   lanes      connections, 32 by default
  *   redis      arguments of redis-server, in place of "appendfsync always"
+ *   reach      (house) the URL of sluice_redis, in place of Redis' own socket
  *   edge       options of Edge
  *   alerts     what NGINX may say at [alert] or [crit]
  *   settled    async ({ edge }) waits for what is still to come when all events
  *              are answered
  *   after      async ({ edge, house, load, ledger, found }) more to look at
+ *
+ * load.told counts the answers by what their X-Status says, if they have one.
  */
 
 const { run, ok, is, until, House, Edge, Load, counted, random, SEED } =
@@ -38,6 +43,8 @@ const TIMES = Number(process.env.FAULT_TIMES) || 10;
 
 const PAUSE = 20;         /* ms */
 const BASE = '{acme}:counted:';
+
+const rest = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
 /* What is taken is noted in the same step, so that a kill divides nothing. */
 const TAKE = `
@@ -61,7 +68,7 @@ class Taker {
             const n = await this.redis.eval(TAKE, 2, BASE, '{acme}:taken')
                 .catch(() => 0);
             if (n === 0) {
-                await new Promise((rest) => { setTimeout(rest, 5); });
+                await rest(5);
             }
         }
     }
@@ -84,27 +91,38 @@ const sum = (events) => Object.entries(events).reduce((all, [name, n]) =>
 const short = (list) => list.slice(0, 10);
 
 /* a sender that was refused waits before it comes again */
-async function post(...all) {
-    const answer = await counted(...all);
-    if (answer.status !== 200) {
-        await new Promise((rest) => { setTimeout(rest, PAUSE); });
+const sender = (told, persist) => async (...all) => {
+    for (;;) {
+        const answer = await counted(...all);
+        const status = answer.headers['x-status'];
+        if (status) {
+            told[status] = (told[status] || 0) + 1;
+        }
+        if (answer.status === 200) {
+            return answer;
+        }
+        await rest(PAUSE);
+        if (!persist) {
+            return answer;
+        }
     }
-    return answer;
-}
+};
 
-async function fault({ name, disturb, after, again = false, alerts,
-    settled = () => {}, times = TIMES, statuses = [200], lanes = 32, edge: options = {},
-    redis = ['--appendfsync', 'always'] })
+async function fault({ name, disturb, after, again = false, persist = false,
+    alerts, settled = () => {}, times = TIMES, least = 0, statuses = [200],
+    lanes = 32, edge: options = {}, redis = ['--appendfsync', 'always'],
+    reach = (house) => `unix:${house.socket}` })
 {
     const rand = random(SEED);
     const house = new House(name.replace(/\W+/g, '-'));
-    const rounds = Math.min(times, TIMES);
+    const rounds = Math.max(least, Math.min(times, TIMES));
+    const told = {};
 
     await house.startRedis(...redis);
-    const edge = await new Edge(house.name, `unix:${house.socket}`, options)
-        .start();
+    const edge = await new Edge(house.name, reach(house), options).start();
     const taker = new Taker(house.redis);
-    const load = new Load(edge, lanes, post, again);
+    const load = new Load(edge, lanes, sender(told, persist), again);
+    load.told = told;
     const began = Date.now();
 
     for (let n = 1; n <= rounds; n += 1) {
@@ -164,4 +182,4 @@ const faults = (...classes) => run(async () => {
     }
 });
 
-module.exports = { faults, fault, run, ok, is, until, EVENTS, TIMES };
+module.exports = { faults, fault, run, ok, is, until, rest, BASE, EVENTS, TIMES };

@@ -8,33 +8,10 @@
  */
 
 const fs = require('fs');
-const net = require('net');
 const path = require('path');
 const { run, ok, is, until } = require('./fault');
+const { Door } = require('./door');
 const { House, Edge, counted, jobs, dir } = require('../e2e/edge');
-
-/* in front of Redis: passes all, or what is said to Redis alone, or nobody */
-class Door {
-    constructor(from, to) {
-        this.state = 'open';
-        this.open = new Set();
-        this.server = net.createServer((edge) => {
-            if (this.state === 'closed') {
-                edge.destroy();
-                return;
-            }
-            const redis = net.connect(to);
-            const end = () => { edge.destroy(); redis.destroy(); };
-            edge.on('data', (data) => redis.write(data)).on('error', end)
-                .on('close', end);
-            redis.on('data', (data) => {
-                if (this.state === 'open') {
-                    edge.write(data);
-                }
-            }).on('error', end).on('close', end);
-        }).listen(from);
-    }
-}
 
 run(async () => {
     const house = new House('torn');
@@ -49,9 +26,9 @@ run(async () => {
 
     is((await counted(edge, '1')).status, 200, 'an event');
 
-    door.state = 'deaf';
+    door.set('deaf');
     is((await counted(edge, '2')).status, 200, 'one whose answer is lost');
-    door.state = 'closed';
+    door.set('closed');
     is((await edge.status()).events.spooled, 1, 'is spooled');
     is((await jobs(house.redis)).length, 2, 'and was run');
 
@@ -69,12 +46,12 @@ run(async () => {
     await house.stopRedis('SIGKILL');
     await house.startRedis('--appendfsync', 'always');
 
-    door.state = 'open';
+    door.set('open');
     await until(() => !fs.readdirSync(spool).some((one) =>
         one.endsWith('.spool')), 'nothing in the spool', 30000);
     is((await jobs(house.redis)).sort(), ['1', '2'], 'both are there, once');
 
     is(await edge.stop(), 0, 'NGINX ends');
-    door.server.close();
+    door.close();
     await house.stopRedis();
 });

@@ -152,8 +152,14 @@ async function wrongTypes(s) {
         'delayed', 'marker']) {
         await wrong(key, adds, 'add');
     }
-    await wrong('delayed', () => s.add({ id: 'e-9', dedupe: '9:a', delay: 1 }),
-        'a deduplicated add');
+    for (const key of ['id', 'meta', 'wait', 'events', 'prioritized', 'pc',
+        'delayed', 'marker']) {
+        await wrong(key, () => s.add({ id: 'e-9', dedupe: '9:a' },
+            { id: 'e-8', dedupe: '9:b', priority: 2 },
+            { id: 'e-7', dedupe: '9:c', delay: 1 }), 'a deduplicated add');
+        tap.is(await redis.keys(`${K}de:*`), [],
+            `a wrong ${key} leaves no key to a job that is not there`);
+    }
     await redis.flushall();
     await redis.lpush(`${K}de:a`, 'x');
     tap.ok(/WRONGTYPE/.test(await error(s.add({ id: 'e-1', dedupe: '9:b' },
