@@ -21,6 +21,19 @@ const config = (redis, ...all) => redis.config('SET', ...all);
 const info = async (redis, what) => new RegExp(`${what}:(\\S+)`).exec(
     await redis.info('persistence'))[1];
 
+const dump = (house) => path.join(dir, `${house.name}.redis`, 'dump.rdb');
+
+/* makes snapshots until the last one went so */
+const saves = (redis, how) => until(async () => {
+    if (await info(redis, 'rdb_bgsave_in_progress') === '0') {
+        if (await info(redis, 'rdb_last_bgsave_status') === how) {
+            return true;
+        }
+        await redis.bgsave().catch(() => {});
+    }
+    return false;
+}, `a snapshot: ${how}`);
+
 /* the connections of the edge, one time of three; and ours, which come back */
 async function loses({ house, rand }) {
     if (rand() < 1 / 3) {
@@ -80,9 +93,10 @@ const STATES = [{
     /* the file is made small, then each key takes its time */
     async begin(all) {
         const { redis } = all.house;
-        await redis.bgrewriteaof();
+        await until(() => redis.bgrewriteaof().catch(() => null), 'a rewrite');
         await until(async () => await info(redis, 'aof_rewrite_in_progress')
-            === '0', 'a small AOF');
+            + await info(redis, 'aof_rewrite_scheduled') === '00',
+        'a small AOF');
         const each = LOADING * 1000 / await redis.dbsize();
         await config(redis, 'key-load-delay',
             Math.round(each < 60 ? -60 / each : each));
@@ -100,19 +114,15 @@ const STATES = [{
 
     /* where the snapshot is to be there is a directory */
     async begin(all) {
-        fs.mkdirSync(path.join(dir, `${all.house.name}.redis`, 'dump.rdb'));
-        await all.house.redis.bgsave();
-        await until(async () => await info(all.house.redis,
-            'rdb_last_bgsave_status') === 'err', 'a snapshot to fail');
+        const { house } = all;
+        fs.rmSync(dump(house), { force: true });
+        fs.mkdirSync(dump(house));
+        await saves(house.redis, 'err');
         await loses(all);
     },
     async end({ house }) {
-        fs.rmdirSync(path.join(dir, `${house.name}.redis`, 'dump.rdb'));
-        await until(async () => {
-            await house.redis.bgsave().catch(() => {});
-            return await info(house.redis, 'rdb_last_bgsave_status') === 'ok';
-        }, 'a snapshot');
-        fs.unlinkSync(path.join(dir, `${house.name}.redis`, 'dump.rdb'));
+        fs.rmdirSync(dump(house));
+        await saves(house.redis, 'ok');
     },
 }, {
     name: 'BUSY, SCRIPT KILL',
