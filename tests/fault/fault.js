@@ -28,6 +28,7 @@
  *   reach      (house) the URL of sluice_redis, in place of Redis' own socket
  *   edge       options of Edge
  *   alerts     what NGINX may say at [alert] or [crit]
+ *   ready      async ({ edge, house }) before the first event
  *   settled    async ({ edge }) waits for what is still to come when all events
  *              are answered
  *   after      async ({ edge, house, load, ledger, found }) more to look at
@@ -35,6 +36,7 @@
  * load.told counts the answers by what their X-Status says, if they have one.
  */
 
+const fs = require('fs');
 const { run, ok, is, until, House, Edge, Load, counted, random, SEED } =
     require('../e2e/edge');
 
@@ -88,6 +90,10 @@ class Taker {
 const sum = (events) => Object.entries(events).reduce((all, [name, n]) =>
     (name === 'received' ? all : all + n), 0);
 
+/* a spool of which all is in Redis */
+const emptied = (place) => until(() => !fs.readdirSync(place).some((file) =>
+    file.endsWith('.spool')), 'nothing in the spool', 600000);
+
 const short = (list) => list.slice(0, 10);
 
 /* a sender that was refused waits before it comes again */
@@ -109,7 +115,7 @@ const sender = (told, persist) => async (...all) => {
 };
 
 async function fault({ name, disturb, after, again = false, persist = false,
-    alerts, settled = () => {}, times = TIMES, least = 0, statuses = [200],
+    alerts, ready = () => {}, settled = () => {}, times = TIMES, least = 0, statuses = [200],
     lanes = 32, edge: options = {}, redis = ['--appendfsync', 'always'],
     reach = (house) => `unix:${house.socket}` })
 {
@@ -120,6 +126,7 @@ async function fault({ name, disturb, after, again = false, persist = false,
 
     await house.startRedis(...redis);
     const edge = await new Edge(house.name, reach(house), options).start();
+    await ready({ edge, house });
     const taker = new Taker(house.redis);
     const load = new Load(edge, lanes, sender(told, persist), again);
     load.told = told;
@@ -138,6 +145,7 @@ async function fault({ name, disturb, after, again = false, persist = false,
     await until(async () => (await edge.status()).events.in_flight === 0,
         'nothing in flight');
     await settled({ edge });
+    const settling = (Date.now() - began) / 1000 - seconds;
     const taken = await taker.stop();
     const found = new Map();
     for (const id of taken) {
@@ -150,7 +158,7 @@ async function fault({ name, disturb, after, again = false, persist = false,
     const refused = load.others(200);
 
     console.log(`# ${name}: ${load.next} events in ${seconds.toFixed(1)} s, ${
-        rounds} times; ${accepted.length} answered 200, ${refused.length
+        rounds} times, all settled in ${settling.toFixed(1)} s; ${accepted.length} answered 200, ${refused.length
     } otherwise, ${broken.size} not at once; lost ${lost.length}, doubled ${
         doubled.length}`);
 
@@ -182,4 +190,5 @@ const faults = (...classes) => run(async () => {
     }
 });
 
-module.exports = { faults, fault, run, ok, is, until, rest, BASE, EVENTS, TIMES };
+module.exports = { faults, fault, run, ok, is, until, rest, emptied, BASE,
+    EVENTS, TIMES };

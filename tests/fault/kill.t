@@ -2,26 +2,29 @@
 'use strict';
 
 /*
- * kill -9 of a worker process of NGINX, and of Redis, under load: what was
- * answered 200 is in Redis, once.
+ * kill -9 of a worker process of NGINX, also of one that may be changing a full
+ * zone, and of Redis, under load: what was answered 200 is in Redis, once.
  */
 
-const { faults, is, ok, until } = require('./fault');
+const { faults, is, ok, until, rest } = require('./fault');
+const { whole, full, change } = require('./whole');
 const { alive } = require('../e2e/edge');
 
 const AWAY = 300;         /* ms that Redis stays away at most */
 
+async function kill({ edge, rand }) {
+    const list = edge.processes();
+    const victim = list[Math.floor(rand() * list.length)];
+
+    process.kill(victim, 'SIGKILL');
+    await until(() => !alive(victim) && edge.processes().length === 2,
+        'another process');
+}
+
 faults({
     name: 'kill a process',
     alerts: /exited on signal 9/,
-    async disturb({ edge, rand }) {
-        const list = edge.processes();
-        const victim = list[Math.floor(rand() * list.length)];
-
-        process.kill(victim, 'SIGKILL');
-        await until(() => !alive(victim) && edge.processes().length === 2,
-            'another process');
-    },
+    disturb: kill,
     after({ ledger, found, broken, accepted }) {
         const there = found.size;
 
@@ -32,6 +35,22 @@ faults({
             && there <= ledger.enqueued + ledger.aborted
             && ledger.aborted <= broken.size,
         'what the killed had in flight is aborted', ledger);
+    },
+}, {
+    ...whole('kill a process, full zones'),
+    persist: true,
+    alerts: /exited on signal 9|zone "\w+" was locked by/,
+    async disturb(all) {
+        const { house, rand, n } = all;
+
+        /* the table is changed 100 ms later at most, and takes some */
+        await change(house.redis, 1000 + n);
+        await rest(rand() * 120);
+        await kill(all);
+    },
+    async after({ edge, broken }) {
+        ok(broken.size > 0, 'the kills met requests');
+        await full(edge, 'kill');
     },
 }, {
     name: 'kill Redis',

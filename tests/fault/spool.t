@@ -9,21 +9,18 @@
 
 const fs = require('fs');
 const path = require('path');
-const { faults, ok, until } = require('./fault');
+const { faults, ok, until, rest, emptied } = require('./fault');
 const { alive, dir } = require('../e2e/edge');
 
 const AWAY = 400;         /* ms that Redis stays away at most */
 const MISSING = /connect\(\) to unix:.* failed \((2|11|111)/;
-
-const rest = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
 const place = (name) => path.join(dir, `${name}.spool`);
 
 const spool = (name) => ({
     edge: { options: 'timeout=300ms',
         more: `sluice_spool ${place(name)} size=2g;` },
-    settled: () => until(() => !fs.readdirSync(place(name)).some(
-        (file) => file.endsWith('.spool')), 'nothing in the spool', 60000),
+    settled: () => emptied(place(name)),
 });
 
 function spooled({ edge, ledger }) {

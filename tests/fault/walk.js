@@ -18,7 +18,7 @@
 
 const fs = require('fs');
 const path = require('path');
-const { is, ok, until, rest } = require('./fault');
+const { is, ok, until, rest, emptied } = require('./fault');
 const { dir } = require('../e2e/edge');
 
 const MET = 16;           /* answers of a state, before it ends */
@@ -35,9 +35,6 @@ const server = (more) => `
 
 const place = (name) => path.join(dir, `${name.replace(/\W+/g, '-')}.spool`);
 
-const empty = (name) => until(() => !fs.readdirSync(place(name)).some(
-    (file) => file.endsWith('.spool')), 'nothing in the spool', 60000);
-
 function one(name, states, spooled, { options = '', ...more }) {
     const seen = states.map(() => ({ times: 0, told: {} }));
 
@@ -52,7 +49,7 @@ function one(name, states, spooled, { options = '', ...more }) {
                 : 'sluice_dedupe $http_x_event_id ttl=1m;'),
             more: spooled ? `sluice_spool ${place(name)} size=2g;` : '',
         },
-        settled: () => spooled && empty(name),
+        settled: () => spooled && emptied(place(name)),
         ...more,
 
         async disturb(all) {
@@ -72,7 +69,7 @@ function one(name, states, spooled, { options = '', ...more }) {
             if (whole && spooled) {
                 await until(async () => (await edge.status())
                     .redis[0].processes.ready === 2, 'both processes');
-                await empty(name);
+                await emptied(place(name));
             }
             const before = { ...load.told };
             await state.begin(all);
