@@ -182,6 +182,15 @@ http {
         return code;
     }
 
+    /* all of it at once, as when the machine stops; it may be started again */
+    async kill() {
+        this.signal('SIGSTOP');
+        const all = [this.pid, ...this.processes()];
+        all.forEach((pid) => this.signal('SIGKILL', pid));
+        await until(() => !all.some(alive), 'NGINX to be gone');
+        fs.unlinkSync(this.socket);
+    }
+
     processes(pid = this.pid) {
         return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
             .trim().split(' ').filter(Boolean).map(Number)
