@@ -14,6 +14,7 @@
 
 
 static void ngx_http_sluice_replay_step(ngx_event_t *ev);
+static void ngx_http_sluice_replay_begin(ngx_http_sluice_replay_t *replay);
 static ngx_uint_t ngx_http_sluice_replay_open(ngx_http_sluice_spool_t *spool);
 static void ngx_http_sluice_replay_next(ngx_http_sluice_spool_t *spool);
 static void ngx_http_sluice_replay_post(ngx_http_sluice_spool_t *spool,
@@ -100,6 +101,13 @@ ngx_http_sluice_replay_aside(ngx_http_sluice_spool_t *spool, size_t len)
 }
 
 
+void
+ngx_http_sluice_replay_remove(ngx_http_sluice_spool_t *spool)
+{
+    ngx_http_sluice_replay_post(spool, NGX_HTTP_SLUICE_REPLAY_REMOVE, 0);
+}
+
+
 static void
 ngx_http_sluice_replay_step(ngx_event_t *ev)
 {
@@ -122,9 +130,33 @@ ngx_http_sluice_replay_step(ngx_event_t *ev)
         return;
     }
 
+    /* what another connection was told of may be on no replica: once more */
+
+    if (ngx_memcmp(spool->replay.connection, link->name, sizeof(link->name))
+        != 0)
+    {
+        ngx_memcpy(spool->replay.connection, link->name, sizeof(link->name));
+
+        if (link->server->replicas) {
+            ngx_http_sluice_replay_begin(&spool->replay);
+        }
+    }
+
     if (ngx_http_sluice_replay_open(spool)) {
         ngx_http_sluice_replay_next(spool);
     }
+}
+
+
+/* Of the file, from its first record on */
+
+static void
+ngx_http_sluice_replay_begin(ngx_http_sluice_replay_t *replay)
+{
+    replay->pos = 0;
+    replay->len = 0;
+    replay->offset = 0;
+    ngx_memzero(&replay->state, sizeof(sluice_spool_replay_t));
 }
 
 
@@ -194,8 +226,7 @@ ngx_http_sluice_replay_next(ngx_http_sluice_spool_t *spool)
         /* of a process that was killed while it made the file */
 
         if (have < SLUICE_SPOOL_HEADER) {
-            ngx_http_sluice_replay_post(spool, NGX_HTTP_SLUICE_REPLAY_REMOVE,
-                                        0);
+            ngx_http_sluice_replay_remove(spool);
             return;
         }
 
@@ -240,7 +271,13 @@ ngx_http_sluice_replay_next(ngx_http_sluice_spool_t *spool)
         /* fall through */
 
     case SLUICE_SPOOL_END:
-        ngx_http_sluice_replay_post(spool, NGX_HTTP_SLUICE_REPLAY_REMOVE, 0);
+
+        if (spool->link->server->replicas) {
+            ngx_http_sluice_replay_wait(spool);
+            return;
+        }
+
+        ngx_http_sluice_replay_remove(spool);
     }
 }
 

@@ -230,4 +230,50 @@ ngx_http_sluice_replay_refused(ngx_http_sluice_spool_t *spool,
 }
 
 
+void
+ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool)
+{
+    ngx_http_sluice_replay_t  *replay;
+
+    replay = &spool->replay;
+    replay->unwaited = 1;
+
+    ngx_http_sluice_wait_ask(spool->link);
+
+    if (!spool->link->asking) {
+        replay->unwaited = 0;
+        ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
+        return;
+    }
+
+    replay->calling = 1;
+
+    ngx_post_event(&spool->link->flush, &ngx_posted_events);
+}
+
+
+/* Not enough of them: the file is kept, and it is asked again. */
+
+void
+ngx_http_sluice_spool_waited(ngx_http_sluice_link_t *link, ngx_uint_t enough)
+{
+    ngx_http_sluice_spool_t *spool;
+
+    if (!ngx_http_sluice_spool_unwaited(link)) {
+        return;
+    }
+
+    spool = link->spool;
+    spool->replay.unwaited = 0;
+    spool->replay.calling = 0;
+
+    if (enough) {
+        ngx_http_sluice_replay_remove(spool);
+        return;
+    }
+
+    ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
+}
+
+
 #endif

@@ -89,8 +89,10 @@ typedef struct {
     ngx_event_t                     step;       /* posted, or a timer */
     ngx_msec_t                      asked;
     ngx_thread_task_t               task;
+    char                            connection[NGX_HTTP_SLUICE_CONNECTION];
     unsigned                        busy:1;     /* the thread has it */
     unsigned                        calling:1;
+    unsigned                        unwaited:1; /* calling: for replicas */
 } ngx_http_sluice_replay_t;
 
 struct ngx_http_sluice_spool_s {
@@ -140,6 +142,11 @@ ngx_int_t ngx_http_sluice_spool_take(ngx_http_sluice_batch_t *batch,
     ngx_uint_t call);
 /* The link is ready: the replay begins. */
 void ngx_http_sluice_spool_ready(ngx_http_sluice_link_t *link);
+/* wait_replicas: does the replay wait for a WAIT?  One was answered. */
+#define ngx_http_sluice_spool_unwaited(link)                                  \
+    ((link)->spool && (link)->spool->replay.unwaited)
+void ngx_http_sluice_spool_waited(ngx_http_sluice_link_t *link,
+    ngx_uint_t enough);
 /* Does it take events now, as far as is known? */
 ngx_uint_t ngx_http_sluice_spool_usable(ngx_http_sluice_link_t *link);
 /* How long Redis remembers what was run, ms: longer than an event may wait */
@@ -210,12 +217,16 @@ void ngx_http_sluice_replay_later(ngx_http_sluice_spool_t *spool,
     ngx_msec_t pause);
 /* Bytes from `pos` on are set aside. */
 void ngx_http_sluice_replay_aside(ngx_http_sluice_spool_t *spool, size_t len);
+/* The file was run: it ends. */
+void ngx_http_sluice_replay_remove(ngx_http_sluice_spool_t *spool);
 
 
 /* _replay_call.c */
 
 /* Makes the call that core/spool_replay.h found at `pos`. */
 void ngx_http_sluice_replay_call(ngx_http_sluice_spool_t *spool);
+/* All was run: the file ends when the replicas have it. */
+void ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool);
 
 
 #else
@@ -224,6 +235,8 @@ void ngx_http_sluice_replay_call(ngx_http_sluice_spool_t *spool);
 #define ngx_http_sluice_spool_take(batch, call)  NGX_DECLINED
 #define ngx_http_sluice_spool_usable(link)       0
 #define ngx_http_sluice_spool_ready(link)
+#define ngx_http_sluice_spool_unwaited(link)     0
+#define ngx_http_sluice_spool_waited(link, enough)
 #define ngx_http_sluice_spool_ttl(conf)          0
 #define ngx_http_sluice_spool_start(mcf)
 #define ngx_http_sluice_spool_stop(mcf)

@@ -9,9 +9,12 @@
  * A WAIT is about the last write of the connection, and a duplicate writes
  * nothing: the first job may be another connection's and on no replica yet.
  * So each WAIT has a write of its own before it.
+ *
+ * The replay of the spool waits in the same way for a file that it has done
+ * with: all of its calls were answered before a reply that comes now.
  */
 
-#include "ngx_http_sluice_link.h"
+#include "ngx_http_sluice_spool.h"
 
 
 static void ngx_http_sluice_wait_marked(void *data, const redisReply *reply);
@@ -51,7 +54,8 @@ ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link)
 
     if (link->asking
         || (sluice_redis_pending(client) == 0
-            && ngx_queue_empty(&link->unwaited)))
+            && ngx_queue_empty(&link->unwaited)
+            && !ngx_http_sluice_spool_unwaited(link)))
     {
         return;
     }
@@ -91,6 +95,7 @@ ngx_http_sluice_wait_reply(void *data, const redisReply *reply)
 
     if (reply == NULL) {
         ngx_http_sluice_wait_release(link, NGX_HTTP_SLUICE_JOB_AWAY);
+        ngx_http_sluice_spool_waited(link, 0);
         return;
     }
 
@@ -99,12 +104,16 @@ ngx_http_sluice_wait_reply(void *data, const redisReply *reply)
     {
         link->waiting = 0;
         ngx_http_sluice_wait_release(link, NGX_HTTP_SLUICE_JOB_NONE);
+        ngx_http_sluice_spool_waited(link, 1);
 
-    } else if (!ngx_queue_empty(&link->unwaited)) {
+    } else if (!ngx_queue_empty(&link->unwaited)
+               || ngx_http_sluice_spool_unwaited(link))
+    {
         link->waiting = 1;
         link->refused = ngx_current_msec;
         ngx_http_sluice_wait_complain(link, reply);
         ngx_http_sluice_wait_release(link, NGX_HTTP_SLUICE_JOB_UNREPLICATED);
+        ngx_http_sluice_spool_waited(link, 0);
     }
 
     /* for what was written meanwhile */

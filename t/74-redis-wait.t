@@ -126,6 +126,36 @@ is(post('/x?id=mark', '{}'), 503, 'the mark is not written: 503');
 redis_try($master, 'ACL', 'SETUSER', 'default', '+set');
 is(post('/x?id=mark', '{}'), 200, 'the mark is written: 200');
 
+# a spool: its file stays until the replicas have what was in it
+
+my $dir = "$ENV{TEST_NGINX_RUN}/wait.spool";
+my $there = sub { scalar(() = glob("$dir/*.spool")) };
+my $len = sub { redis_try($_[0], 'LLEN', 'bull:q:wait') || 0 };
+
+redis_try($master, 'FLUSHALL');
+nginx(http => "sluice_redis unix:$master timeout=400ms wait_replicas=1;
+               sluice_spool $dir size=64m;", server => $server);
+is(post('/x?id=first', '{}'), 200, 'spool: Redis has it');
+kill 'STOP', $primary, $replica;
+@status = map { scalar post("/x?id=spool$_", '{}') } 1 .. 20;
+is("@status", "@{[ (200) x 20 ]}", 'spool: all 200');
+is($there->(), 1, 'spool: a file');
+
+kill 'CONT', $primary;
+ok(wait_for(sub { $len->($master) == 21 }), 'spool: replayed');
+ok(wait_for(sub { log_text() =~ /has jobs on 0 of 1 replicas/ }),
+   'spool: waits for the replica');
+is($there->(), 1, 'spool: the file is there');
+
+# the one that is Redis from now on has none of it
+
+redis_try($master, 'FLUSHALL');
+redis_try($master, 'CLIENT', 'KILL', 'TYPE', 'normal');
+ok(wait_for(sub { $len->($master) == 20 }), 'spool: once more');
+kill 'CONT', $replica;
+ok(wait_for(sub { !$there->() }), 'spool: the file is gone');
+is($len->($copy), 20, 'spool: on the replica by then');
+
 ok(log_clean(), 'log');
 ok(stop_nginx(), 'nginx ends');
 
