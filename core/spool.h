@@ -5,6 +5,7 @@
  * are the host's.
  *
  *      <server>.<32 hex digits>.spool      sorts by the time it was begun
+ *      <server>.<32 hex digits>.bad        of the same form: what was set aside
  *
  * A segment is two copies of a header (magic, version, its name, a random salt,
  * CRC), then records.  Numbers are little-endian:

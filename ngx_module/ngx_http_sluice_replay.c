@@ -352,6 +352,7 @@ ngx_http_sluice_replay_thread(void *data, ngx_log_t *log)
     case NGX_HTTP_SLUICE_REPLAY_ASIDE:
         replay->err = ngx_http_sluice_segment_aside(spool->conf,
                                                   replay->segment,
+                                                  &replay->state.segment,
                                                   replay->buf + replay->pos,
                                                   replay->want);
         break;

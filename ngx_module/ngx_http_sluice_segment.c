@@ -32,6 +32,8 @@ static ngx_uint_t ngx_http_sluice_segment_take(
     ngx_http_sluice_main_conf_t *mcf, const u_char *name, size_t len);
 static ngx_err_t ngx_http_sluice_segment_sync_dir(
     const ngx_http_sluice_spool_conf_t *conf);
+static void ngx_http_sluice_segment_io(sluice_spool_io_t *io,
+    ngx_http_sluice_segment_t *segment);
 static int ngx_http_sluice_segment_write(void *data, const void *p, size_t len,
     size_t *n);
 static int ngx_http_sluice_segment_truncate(void *data, uint64_t size);
@@ -192,10 +194,7 @@ ngx_http_sluice_segment_make(const ngx_http_sluice_spool_conf_t *conf,
     segment->fd = fd;
     segment->records = 0;
 
-    io.data = segment;
-    io.write = ngx_http_sluice_segment_write;
-    io.truncate = ngx_http_sluice_segment_truncate;
-    io.sync = ngx_http_sluice_segment_sync;
+    ngx_http_sluice_segment_io(&io, segment);
 
     sluice_spool_header(header, &segment->id);
 
@@ -231,10 +230,7 @@ ngx_http_sluice_segment_append(const ngx_http_sluice_spool_conf_t *conf,
         }
     }
 
-    io.data = segment;
-    io.write = ngx_http_sluice_segment_write;
-    io.truncate = ngx_http_sluice_segment_truncate;
-    io.sync = ngx_http_sluice_segment_sync;
+    ngx_http_sluice_segment_io(&io, segment);
 
     last = sluice_spool_seal(&segment->id, segment->records, p, len);
 
@@ -246,6 +242,17 @@ ngx_http_sluice_segment_append(const ngx_http_sluice_spool_conf_t *conf,
     }
 
     return err;
+}
+
+
+static void
+ngx_http_sluice_segment_io(sluice_spool_io_t *io,
+    ngx_http_sluice_segment_t *segment)
+{
+    io->data = segment;
+    io->write = ngx_http_sluice_segment_write;
+    io->truncate = ngx_http_sluice_segment_truncate;
+    io->sync = ngx_http_sluice_segment_sync;
 }
 
 
@@ -290,11 +297,14 @@ ngx_http_sluice_segment_sync(void *data)
 
 ngx_err_t
 ngx_http_sluice_segment_aside(const ngx_http_sluice_spool_conf_t *conf,
-    const ngx_http_sluice_segment_t *segment, const u_char *p, size_t len)
+    const ngx_http_sluice_segment_t *segment, const sluice_spool_segment_t *id,
+    const u_char *p, size_t len)
 {
-    size_t                          done, n;
+    u_char                          header[SLUICE_SPOOL_HEADER];
     ngx_fd_t                        fd;
     ngx_err_t                       err;
+    ngx_file_info_t                 fi;
+    sluice_spool_io_t               io;
     ngx_http_sluice_segment_t       bad;
     ngx_http_sluice_segment_path_t  path;
 
@@ -307,16 +317,33 @@ ngx_http_sluice_segment_aside(const ngx_http_sluice_spool_conf_t *conf,
         return ngx_errno;
     }
 
-    bad.fd = fd;
-    err = 0;
-
-    for (done = 0; done < len && err == 0; done += n) {
-        n = 0;
-        err = ngx_http_sluice_segment_write(&bad, p + done, len - done, &n);
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
+        err = ngx_errno;
+        (void) ngx_close_file(fd);
+        return err;
     }
 
-    if (err == 0 && fdatasync(fd) == -1) {
-        err = ngx_errno;
+    ngx_memzero(&bad, sizeof(ngx_http_sluice_segment_t));
+    bad.fd = fd;
+    bad.file.size = ngx_file_size(&fi);
+    ngx_http_sluice_segment_io(&io, &bad);
+    err = 0;
+
+    /* without the header nobody could tell the records */
+
+    if (bad.file.size < SLUICE_SPOOL_HEADER) {
+        bad.file.size = 0;
+        err = ngx_http_sluice_segment_truncate(&bad, 0);
+
+        if (err == 0) {
+            sluice_spool_header(header, id);
+            err = sluice_spool_append(&bad.file, &io, header, sizeof(header),
+                                      0);
+        }
+    }
+
+    if (err == 0) {
+        err = sluice_spool_append(&bad.file, &io, p, len, 1);
     }
 
     (void) ngx_close_file(fd);

@@ -191,10 +191,12 @@ ngx_err_t ngx_http_sluice_segment_append(
     const ngx_http_sluice_spool_conf_t *conf,
     ngx_http_sluice_segment_t *segment, u_char *p, size_t len,
     ngx_uint_t sync);
-/* By a thread: bytes to the end of the file's ".bad" */
+/* By a thread: bytes to the end of the file's ".bad", which begins with its
+   header */
 ngx_err_t ngx_http_sluice_segment_aside(
     const ngx_http_sluice_spool_conf_t *conf,
-    const ngx_http_sluice_segment_t *segment, const u_char *p, size_t len);
+    const ngx_http_sluice_segment_t *segment, const sluice_spool_segment_t *id,
+    const u_char *p, size_t len);
 /* By a thread: the file's name ends, or becomes ".bad". */
 ngx_err_t ngx_http_sluice_segment_remove(
     const ngx_http_sluice_spool_conf_t *conf,

@@ -7,6 +7,7 @@
  *   ctl_job.c     `job`
  *   ctl_dlq.c     `dlq list`, `dlq requeue`
  *   ctl_log.c     `log`
+ *   ctl_spool.c   `spool`, with ctl_spool_file.c
  *   ctl_scheme.c  what `sign` and `verify` share
  *   ctl_tenants.c `tenants`, with ctl_tenants_set.c and ctl_tenant.c
  *   ctl_sign.c    `sign`
@@ -118,9 +119,11 @@ void ctl_queue(ctl_t *ctl, ctl_queue_t *queue, const char *text);
 /* -------------------------------------------------- ctl_job.c and the rest */
 
 extern const char  ctl_job_help[], ctl_dlq_help[], ctl_log_help[];
+extern const char  ctl_spool_help[];
 int ctl_job(ctl_t *ctl, int argc, char **argv);
 int ctl_dlq(ctl_t *ctl, int argc, char **argv);
 int ctl_log(ctl_t *ctl, int argc, char **argv);
+int ctl_spool(ctl_t *ctl, int argc, char **argv);
 
 
 /* ---------------------------------------------------------- ctl_tenants.c */

@@ -27,6 +27,9 @@ static const ctl_command_t  commands[] = {
              "dlq requeue QUEUE ID... | --all", ctl_dlq_help, ctl_dlq, false },
     { "log", "[ID] [--tenant T] [--limit N] [--store FILE]", ctl_log_help,
       ctl_log, false },
+    { "spool", "list DIR\n"
+               "spool show FILE [--data] [--limit N] [--offset N]\n"
+               "spool restore FILE", ctl_spool_help, ctl_spool, true },
     { "tenants", "list | get ID | export [--open]\n"
                  "tenants set ID [OPTIONS] | import [FILE] | remove ID...",
       ctl_tenants_help, ctl_tenants, false },
@@ -186,7 +189,7 @@ ctl_usage(FILE *out)
             "  -h, --help        this text; behind a command, more on it\n\n"
             "QUEUE is tenant/queue or prefix:queue.  Exit status: 0 done,"
             " 1 not there or\n"
-            "nothing, 2 usage or settings, 3 Redis or the store.\n");
+            "nothing, 2 usage or settings, 3 Redis, the store or the disk.\n");
 }
 
 

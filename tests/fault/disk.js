@@ -40,7 +40,8 @@ class Disk {
         const why = call('mkfs.ext4', '-q', '-E', 'lazy_itable_init=0',
             ...features, image);
         const disk = new Disk(name,
-            ['-o', 'loop,errors=remount-ro', image], why);
+            ['-o', `loop,errors=${journal ? 'remount-ro' : 'continue'}`, image],
+            why);
 
         disk.image = image;
         disk.try();

@@ -103,7 +103,7 @@ my $none = qr/\A\z/;
 ctl_is('no command', 2, $none, qr/usage: sluicectl/);
 ctl_is('help', 0, qr/usage: sluicectl.*dlq requeue QUEUE/s, $none, '--help');
 ctl_is("help of $_", 0, qr/\Ausage: sluicectl.* $_/, $none, $_, '--help')
-    for qw(queues job dlq log);
+    for qw(queues job dlq log spool);
 ctl_is('help behind other arguments', 0, qr/\Ausage/, $none, 'dlq', 'list',
        'nonsense', '--help');
 ctl_is('an unknown command', 2, $none, qr/no command "frobnicate"/,
