@@ -44,7 +44,12 @@ sub events {
     return (\@ids, \%others);
 }
 
-sub files { return sort map { s{.*/}{}r } glob("$dir/$_[0]") }
+# or how many, in scalar context, of which sort knows nothing
+sub files {
+    my @files = sort map { s{.*/}{}r } glob("$dir/$_[0]");
+
+    return @files;
+}
 
 # the ids of a queue in the order in which they came
 sub queue {
