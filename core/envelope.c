@@ -5,6 +5,10 @@
 #include "core/json.h"
 
 
+#define SLUICE_ENVELOPE_NAMES    320   /* the names of all members, the time */
+#define SLUICE_ENVELOPE_ESCAPED  6     /* \u001f; with it "", or ":" */
+
+
 /* dst NULL counts only */
 
 typedef struct {
@@ -26,6 +30,23 @@ static void sluice_envelope_digits(uint8_t *dst, int64_t number,
     unsigned digits);
 static size_t sluice_envelope_base64(uint8_t *dst, const uint8_t *src,
     size_t len);
+
+
+size_t
+sluice_envelope_room(const sluice_envelope_t *envelope)
+{
+    size_t  i, len;
+
+    len = envelope->id.len + envelope->source.len + envelope->type.len
+          + envelope->tenant.len + envelope->scheme.len
+          + envelope->content_type.len;
+
+    for (i = 0; i < 2 * envelope->nheaders; i++) {
+        len += envelope->headers[i].len + 1;
+    }
+
+    return SLUICE_ENVELOPE_NAMES + SLUICE_ENVELOPE_ESCAPED * len;
+}
 
 
 size_t

@@ -47,6 +47,9 @@ typedef struct {
 } sluice_envelope_t;
 
 
+/* No head of it is longer: quick to know, and far more than most need. */
+size_t sluice_envelope_room(const sluice_envelope_t *envelope);
+
 /* With dst NULL only the length; else writes it and returns the same. */
 size_t sluice_envelope_head(uint8_t *dst, const sluice_envelope_t *envelope);
 size_t sluice_envelope_tail(uint8_t *dst, const sluice_envelope_t *envelope);

@@ -93,20 +93,22 @@ sluice_redis_put(sluice_redis_buffer_t *b, const void *data, size_t len)
 size_t
 sluice_redis_header(char *dst, char type, uint64_t n)
 {
-    char    digits[20];
-    size_t  i, len;
+    size_t    i, len;
+    uint64_t  rest;
 
-    i = sizeof(digits);
+    len = 1;
 
-    do {
-        digits[--i] = (char) ('0' + n % 10);
-        n /= 10;
-    } while (n);
-
-    len = sizeof(digits) - i;
+    for (rest = n; rest >= 10; rest /= 10) {
+        len++;
+    }
 
     dst[0] = type;
-    memcpy(dst + 1, digits + i, len);
+
+    for (i = len; i != 0; i--) {
+        dst[i] = (char) ('0' + n % 10);
+        n /= 10;
+    }
+
     dst[len + 1] = '\r';
     dst[len + 2] = '\n';
 

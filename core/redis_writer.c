@@ -17,36 +17,54 @@ sluice_redis_abandon(sluice_redis_t *redis)
 }
 
 
+/* "*3" or "$5", and room for the len bytes and the CR LF behind it */
+
 static int
-sluice_redis_grow(sluice_redis_t *redis, size_t n, size_t len)
+sluice_redis_announce(sluice_redis_t *redis, char type, size_t count,
+    size_t len)
 {
-    size_t                 max, used;
+    char                    header[SLUICE_REDIS_HEADER];
+    size_t                  max, n, used;
     sluice_redis_buffer_t  *b;
+
+    n = sluice_redis_header(header, type, count);
 
     b = &redis->out;
     max = redis->conf->max_bytes;
-    used = b->tail - b->head;
+    used = b->tail - b->head + n + (type == '$' ? 2 : 0);
 
-    if (max && (used + n > max || len > max - used - n)) {
+    if (max && (used > max || len > max - used)) {
         redis->result = SLUICE_REDIS_FULL;
         return 0;
     }
 
-    if (len > SIZE_MAX / 4 || !sluice_redis_reserve(b, n + len)) {
+    if (len > SIZE_MAX / 4
+        || !sluice_redis_reserve(b, SLUICE_REDIS_HEADER + len + 2))
+    {
         redis->result = SLUICE_REDIS_NOMEM;
         return 0;
     }
 
+    /* a constant size is no call, and there are a dozen headers a job */
+
+    memcpy(b->data + b->tail, header, SLUICE_REDIS_HEADER);
+    b->tail += n;
+
     return 1;
+}
+
+
+static inline void
+sluice_redis_write_end(sluice_redis_buffer_t *b)
+{
+    b->data[b->tail++] = '\r';
+    b->data[b->tail++] = '\n';
 }
 
 
 sluice_redis_result_e
 sluice_redis_begin(sluice_redis_t *redis, size_t argc, int64_t now)
 {
-    char    header[SLUICE_REDIS_HEADER];
-    size_t  n;
-
     sluice_redis_abandon(redis);
 
     if (redis->conf->max_count
@@ -61,13 +79,9 @@ sluice_redis_begin(sluice_redis_t *redis, size_t argc, int64_t now)
 
     redis->result = SLUICE_REDIS_OK;
 
-    n = sluice_redis_header(header, '*', argc);
-
-    if (!sluice_redis_grow(redis, n, 0)) {
+    if (!sluice_redis_announce(redis, '*', argc, 0)) {
         return redis->result;
     }
-
-    sluice_redis_put(&redis->out, header, n);
 
     memset(&redis->entry, 0, sizeof(redis->entry));
     redis->entry.asked = now;
@@ -80,12 +94,14 @@ sluice_redis_begin(sluice_redis_t *redis, size_t argc, int64_t now)
 }
 
 
-void
-sluice_redis_arg_begin(sluice_redis_t *redis, size_t len)
-{
-    char    header[SLUICE_REDIS_HEADER];
-    size_t  n;
+/*
+ * Inlined: the exported ones may not be, being in a shared object, and a job
+ * has a dozen arguments.
+ */
 
+static inline void
+sluice_redis_write_begin(sluice_redis_t *redis, size_t len)
+{
     if (!redis->writing || redis->result != SLUICE_REDIS_OK) {
         return;
     }
@@ -97,26 +113,22 @@ sluice_redis_arg_begin(sluice_redis_t *redis, size_t len)
 
     redis->args--;
 
-    n = sluice_redis_header(header, '$', len);
-
     /* the pieces have their room from here on */
 
-    if (!sluice_redis_grow(redis, n + 2, len)) {
+    if (!sluice_redis_announce(redis, '$', len, len)) {
         return;
     }
 
-    sluice_redis_put(&redis->out, header, n);
-
     if (len == 0) {
-        sluice_redis_put(&redis->out, "\r\n", 2);
+        sluice_redis_write_end(&redis->out);
     }
 
     redis->piece = len;
 }
 
 
-void
-sluice_redis_piece(sluice_redis_t *redis, const void *data, size_t len)
+static inline void
+sluice_redis_write_piece(sluice_redis_t *redis, const void *data, size_t len)
 {
     if (!redis->writing || redis->result != SLUICE_REDIS_OK || len == 0) {
         return;
@@ -127,20 +139,35 @@ sluice_redis_piece(sluice_redis_t *redis, const void *data, size_t len)
         return;
     }
 
-    sluice_redis_put(&redis->out, data, len);
+    memcpy(redis->out.data + redis->out.tail, data, len);
+    redis->out.tail += len;
     redis->piece -= len;
 
     if (redis->piece == 0) {
-        sluice_redis_put(&redis->out, "\r\n", 2);
+        sluice_redis_write_end(&redis->out);
     }
+}
+
+
+void
+sluice_redis_arg_begin(sluice_redis_t *redis, size_t len)
+{
+    sluice_redis_write_begin(redis, len);
+}
+
+
+void
+sluice_redis_piece(sluice_redis_t *redis, const void *data, size_t len)
+{
+    sluice_redis_write_piece(redis, data, len);
 }
 
 
 void
 sluice_redis_arg(sluice_redis_t *redis, const void *data, size_t len)
 {
-    sluice_redis_arg_begin(redis, len);
-    sluice_redis_piece(redis, data, len);
+    sluice_redis_write_begin(redis, len);
+    sluice_redis_write_piece(redis, data, len);
 }
 
 
@@ -165,7 +192,8 @@ sluice_redis_arg_int(sluice_redis_t *redis, int64_t value)
         text[--i] = '-';
     }
 
-    sluice_redis_arg(redis, text + i, sizeof(text) - i);
+    sluice_redis_write_begin(redis, sizeof(text) - i);
+    sluice_redis_write_piece(redis, text + i, sizeof(text) - i);
 }
 
 

@@ -18,6 +18,20 @@ struct sluice_signature_s {
 };
 
 
+/* of each byte that is a hex digit: its value, and that it is one */
+
+#define SLUICE_SIGNATURE_DIGIT  0x10
+
+static const uint8_t  sluice_signature_digits[256] = {
+    ['0'] = 0x10, ['1'] = 0x11, ['2'] = 0x12, ['3'] = 0x13, ['4'] = 0x14,
+    ['5'] = 0x15, ['6'] = 0x16, ['7'] = 0x17, ['8'] = 0x18, ['9'] = 0x19,
+    ['A'] = 0x1a, ['B'] = 0x1b, ['C'] = 0x1c, ['D'] = 0x1d, ['E'] = 0x1e,
+    ['F'] = 0x1f,
+    ['a'] = 0x1a, ['b'] = 0x1b, ['c'] = 0x1c, ['d'] = 0x1d, ['e'] = 0x1e,
+    ['f'] = 0x1f
+};
+
+
 static EVP_MAC_CTX *sluice_signature_keyed(
     sluice_signature_algorithm_e algorithm, const uint8_t *key, size_t len);
 static int sluice_signature_hex(uint8_t *dst, const uint8_t *text,
@@ -288,35 +302,21 @@ sluice_signature_keyed(sluice_signature_algorithm_e algorithm,
 static int
 sluice_signature_hex(uint8_t *dst, const uint8_t *text, size_t len)
 {
-    size_t   i;
-    uint8_t  byte, c;
+    size_t    i;
+    uint8_t   high, low;
+    unsigned  valid;
 
-    byte = 0;
+    valid = SLUICE_SIGNATURE_DIGIT;
 
-    for (i = 0; i < len; i++) {
-        c = text[i];
+    for (i = 0; i + 1 < len; i += 2) {
+        high = sluice_signature_digits[text[i]];
+        low = sluice_signature_digits[text[i + 1]];
 
-        if (c >= '0' && c <= '9') {
-            c -= '0';
-
-        } else {
-            c |= 0x20;
-
-            if (c < 'a' || c > 'f') {
-                return 0;
-            }
-
-            c -= 'a' - 10;
-        }
-
-        byte = (uint8_t) (byte << 4 | c);
-
-        if (i & 1) {
-            dst[i / 2] = byte;
-        }
+        valid &= high & low;
+        dst[i / 2] = (uint8_t) (high << 4 | (low & 0xf));
     }
 
-    return 1;
+    return valid != 0;
 }
 
 

@@ -68,6 +68,15 @@ ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
 }
 
 
+static ngx_inline ngx_uint_t
+ngx_http_sluice_batch_is(const ngx_http_sluice_batch_t *batch,
+    const ngx_str_t *base, ngx_uint_t major)
+{
+    return batch->major == major && batch->len == base->len
+           && ngx_memcmp(batch->base, base->data, base->len) == 0;
+}
+
+
 static ngx_http_sluice_batch_t *
 ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
     const ngx_str_t *base, ngx_uint_t major)
@@ -75,6 +84,17 @@ ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
     uint32_t                  hash;
     ngx_queue_t              *bucket, *q;
     ngx_http_sluice_batch_t  *batch;
+
+    /* most jobs follow one of the same queue */
+
+    if (!ngx_queue_empty(&link->open)) {
+        q = ngx_queue_last(&link->open);
+        batch = ngx_queue_data(q, ngx_http_sluice_batch_t, queue);
+
+        if (ngx_http_sluice_batch_is(batch, base, major)) {
+            return batch;
+        }
+    }
 
     hash = ngx_crc32_short(base->data, base->len);
     bucket = &link->buckets[hash % NGX_HTTP_SLUICE_BUCKETS];
@@ -85,9 +105,8 @@ ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
     {
         batch = ngx_queue_data(q, ngx_http_sluice_batch_t, bucket);
 
-        if (batch->hash == hash && batch->major == major
-            && batch->len == base->len
-            && ngx_memcmp(batch->base, base->data, base->len) == 0)
+        if (batch->hash == hash
+            && ngx_http_sluice_batch_is(batch, base, major))
         {
             return batch;
         }

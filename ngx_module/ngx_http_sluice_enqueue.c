@@ -483,9 +483,10 @@ ngx_http_sluice_enqueue_envelope(ngx_http_request_t *r,
 {
     const ngx_http_sluice_ctx_t *ctx = item->ctx;
 
-    u_char             *p;
+    u_char             *p, head[4096];
     size_t              body;
     ngx_str_t           source;
+    ngx_uint_t          short_head;
     sluice_text_t       headers[2 * NGX_HTTP_SLUICE_HEADERS];
     sluice_envelope_t   envelope;
 
@@ -525,7 +526,11 @@ ngx_http_sluice_enqueue_envelope(ngx_http_request_t *r,
         envelope.data = SLUICE_ENVELOPE_BINARY;
     }
 
-    item->head.len = sluice_envelope_head(NULL, &envelope);
+    /* most are written at once, and not measured before */
+
+    short_head = sluice_envelope_room(&envelope) <= sizeof(head);
+
+    item->head.len = sluice_envelope_head(short_head ? head : NULL, &envelope);
     item->tail.len = sluice_envelope_tail(NULL, &envelope);
     body = ctx->is_json ? 0 : sluice_envelope_body(NULL, &envelope,
                                                    ctx->body.data,
@@ -544,7 +549,9 @@ ngx_http_sluice_enqueue_envelope(ngx_http_request_t *r,
     }
 
     item->head.data = p;
-    p += sluice_envelope_head(p, &envelope);
+
+    p = short_head ? ngx_cpymem(p, head, item->head.len)
+                   : p + sluice_envelope_head(p, &envelope);
 
     item->tail.data = p;
     p += sluice_envelope_tail(p, &envelope);

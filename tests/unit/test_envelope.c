@@ -144,6 +144,7 @@ test_event(void **state)
 
     size = head + body + tail;
     assert_int_equal(size, strlen(row->whole));
+    assert_true(head <= sluice_envelope_room(&row->envelope));
 
     /* each writes what it said, into a room of just that size */
 
@@ -168,6 +169,41 @@ test_event(void **state)
                      SLUICE_JSON_OK);
 
     free(whole);
+}
+
+
+/* All of it that can be long is, and of what takes most when it is escaped. */
+
+static void
+test_room(void **state)
+{
+    char               worst[1000];
+    sluice_text_t      text, pairs[20];
+    sluice_envelope_t  envelope;
+    size_t             head, i;
+
+    memset(worst, 0x1f, sizeof(worst));
+    text.data = worst;
+    text.len = sizeof(worst);
+
+    for (i = 0; i < 20; i++) {
+        pairs[i] = text;
+    }
+
+    memset(&envelope, 0, sizeof(envelope));
+    envelope.id = text;
+    envelope.source = text;
+    envelope.type = text;
+    envelope.tenant = text;
+    envelope.scheme = text;
+    envelope.content_type = text;
+    envelope.headers = pairs;
+    envelope.nheaders = 10;
+    envelope.data = SLUICE_ENVELOPE_BINARY;
+
+    head = sluice_envelope_head(NULL, &envelope);
+    assert_true(head > 26 * 6 * sizeof(worst));
+    assert_true(head <= sluice_envelope_room(&envelope));
 }
 
 
@@ -246,6 +282,7 @@ main(void)
     rows_add(events, test_event);
     rows_add(times, test_time);
     rows_add_one("times that four digits cannot say", test_time_bounds, NULL);
+    rows_add_one("the room for a head", test_room, NULL);
     rows_add(encodings, test_base64);
 
     return rows_run("envelope");
