@@ -21,6 +21,7 @@ const webhook = require('./webhook');
 
 const KINDS = ['no', 'everysec', 'always'];
 const CONNECTIONS = [64, 256, 1024];
+const PROCESSES = 4;       /* of NGINX, beside one, with AOF */
 const RESTING = 256;      /* connections at half load */
 const WAIT = '{acme}:webhooks:wait';
 
@@ -88,13 +89,21 @@ const durable = async (dir, options) => {
     }
 
     const nginx = await servers.sluice(path.join(dir, 'sluice'), redis);
+    const more = await servers.sluice(path.join(dir, 'more'), redis,
+        { processes: PROCESSES });
 
-    return CONNECTIONS.flatMap((connections) => KINDS.map((kind) =>
-        sluice(nginx, redis[kind], {
-            name: `${kind}-${connections}`, connections,
-            title: `AOF ${kind}, ${connections} connections`,
-            url: nginx.url(`/hooks/${kind}`),
-        })));
+    /* what shares a sync of the disk is bound by the connections to Redis */
+    const variants = (server, connections, suffix, title) =>
+        KINDS.map((kind) => sluice(server, redis[kind], {
+            name: `${kind}-${connections}${suffix}`, connections,
+            title: `AOF ${kind}, ${connections} connections${title}`,
+            url: server.url(`/hooks/${kind}`),
+        }));
+
+    return [
+        ...CONNECTIONS.flatMap((n) => variants(nginx, n, '', '')),
+        ...variants(more, 256, '-more', `, ${PROCESSES} worker processes`),
+    ];
 };
 
 const processes = async (dir, options) => {
