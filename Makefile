@@ -157,12 +157,15 @@ unit: $(UNIT) $(SWAR) $(B)/tests/signature_vectors $(B)/tests/signature_mutation
 	done
 	$(PROVE) -e '' $(B)/tests/signature_mutations :: 20000 1
 
-# make constant  a bad signature and an unknown tenant cost the same (callgrind)
+# make constant  a bad signature and an unknown tenant cost the same: core's
+#                checks, and requests to NGINX (callgrind)
 .PHONY: constant
 $(B)/signature_cost: $(call obj,tests/vectors/signature_cost.c $(VECTOR) $(CORE))
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson $(LIBS)
-constant: $(B)/signature_cost
+constant: $(B)/signature_cost all
+	@tests/tools/npm.sh tests/interop
 	$(PROVE) -v tests/constant/constant-time.t
+	$(PROVE) -v -e node tests/constant/edge.js
 
 # make check    style, arrows, headers on their own, docs, unit
 # make analyze  cppcheck and gcc's analyzer, slower

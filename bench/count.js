@@ -13,10 +13,10 @@
 
 'use strict';
 
-const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
+const { callgrind, dump, total, zero } = require('./callgrind');
 const {
     ROOT, freePort, freshDir, npm, nginxConf, run, start, startNginx,
     startRedis, stop, stopAll, until, version,
@@ -32,8 +32,6 @@ const JOBS = 5000;
 Object.assign(process.env, {
     WEBHOOK_BODY: webhook.body,
     WEBHOOK_SIGNATURE: webhook.signature,
-    /* without AVX2, SHA and newer, which only some hosts have */
-    OPENSSL_ia32cap: ':0',
 });
 
 const PIECES = ['json', 'hmac', 'gcra', 'envelope', 'redis'];
@@ -74,40 +72,6 @@ const REFUSED = [
         sluice_limit zone=addresses rate=1r/h; ${ANSWER}`, 429,
      webhook.signature],
 ];
-
-const callgrind = (file) => ['valgrind', '-q', '--tool=callgrind',
-                             `--callgrind-out-file=${file}`];
-
-/* the instructions of a profile */
-const total = (file) => {
-    const line = /^(?:summary|totals): (\d+)/m.exec(
-        fs.readFileSync(file, 'utf8'));
-
-    if (line === null) {
-        throw new Error(`${file}: no totals`);
-    }
-
-    return Number(line[1]);
-};
-
-/* a running process' instructions from now on, and what they came to */
-const zero = (pid) => execFileSync('callgrind_control',
-    ['-z', String(pid)], { stdio: 'pipe' });
-
-const dump = (pid, file) => {
-    const seen = new Set(fs.readdirSync(path.dirname(file)));
-
-    execFileSync('callgrind_control', ['-d', String(pid)], { stdio: 'pipe' });
-
-    const fresh = fs.readdirSync(path.dirname(file)).filter((name) =>
-        !seen.has(name) && name.startsWith(path.basename(file)));
-
-    if (fresh.length !== 1) {
-        throw new Error(`callgrind wrote ${fresh.length} profiles of ${pid}`);
-    }
-
-    return total(path.join(path.dirname(file), fresh[0]));
-};
 
 const countPieces = async (dir, found) => {
     const binary = path.join(ROOT, 'build', 'bench-count');

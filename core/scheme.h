@@ -153,6 +153,12 @@ sluice_key_t *sluice_key_create(const sluice_scheme_t *scheme,
 void sluice_key_destroy(sluice_key_t *key);
 
 /*
+ * In the place of a secret that is empty or unusable: never matches, and costs
+ * what a sender's own costs, to make and to check with.  NULL: out of memory.
+ */
+sluice_key_t *sluice_key_nobody(const sluice_scheme_t *scheme);
+
+/*
  * The verdict.  A NULL among the keys stands for a secret that is empty or
  * unusable: it costs what a key costs and never matches.  No key stands there
  * twice.  All keys are tried,

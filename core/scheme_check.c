@@ -119,7 +119,7 @@ sluice_verdict_match(sluice_scheme_result_t *result,
 
     for (i = nkeys; i-- > 0; /* void */ ) {
 
-        if (keys[i] == NULL) {
+        if (keys[i] == NULL || keys[i]->nobody) {
             continue;
         }
 

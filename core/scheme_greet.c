@@ -134,7 +134,10 @@ sluice_greet_crc(const sluice_scheme_t *scheme, sluice_key_t *const *keys,
         return;
     }
 
-    for (i = 0; i < nkeys && keys[i] == NULL; i++) {
+    for (i = 0;
+         i < nkeys && (keys[i] == NULL || keys[i]->nobody);
+         i++)
+    {
         /* void */
     }
 

@@ -25,41 +25,14 @@
 
 static const char *sluice_key_symmetric(sluice_key_t *key,
     const sluice_scheme_t *scheme, const char *secret, size_t len);
-static const char *sluice_key_macs(sluice_key_t *key, unsigned algorithms,
-    const uint8_t *secret, size_t len);
 static const char *sluice_key_asymmetric(sluice_key_t *key,
     const sluice_scheme_t *scheme, const char *secret, size_t len);
 static const char *sluice_key_raw(sluice_key_t *key, const char *text,
     size_t len, sluice_signature_encoding_e encoding);
 static const char *sluice_key_token(sluice_key_t *key,
     const sluice_scheme_t *scheme, const char *secret, size_t len);
-static int sluice_key_read(sluice_key_t *key, const char *text, size_t len);
 static int sluice_key_curve(EVP_PKEY *key, const char *name);
 static unsigned sluice_key_fits(EVP_PKEY *key);
-
-
-/* nobody has the other half of these */
-
-static const char  sluice_key_ed25519[] =
-    "MCowBQYDK2VwAyEADjqiT+Po30KFkyGJZRhSklDLMORKe6ZAsvyyPv769H8=";
-
-static const char  sluice_key_p256[] =
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEV2wMYHk8eVhVf1NST5dZhLg23McY"
-    "anjeYg4xHI6dmV3EwpJn6hU4+Y0MQw0ODd5xrpD3i2Q/NfZA2LPn8pm4YQ==";
-
-static const char  sluice_key_p384[] =
-    "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEJ8Fqq69lPLbwzp8Gt85l9F43BsKEf+Wr"
-    "k92u1kPZNOvpRv6r61mW86FJsgF603F+bfILY9UPSEQHIMRUsFkBrdmSpPTmkAL7"
-    "3JLOaSP+rNuZJgfytGRHsBEqB5nvaINM";
-
-static const char  sluice_key_rsa[] =
-    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu7pb8G96VqP07xq36vGN"
-    "E30rNwlGQt17ha6+Jvt8eKCTxZL+fHrzES4aHdwKPFyqyjHBPoR7IPnb0GTOfXH+"
-    "4mxfkaLvgE9P9MY+HKyD+3f8gISekOv7fVUs8Hh6l7HFAZ5LCtrB0GRGcnvcpgJm"
-    "ZaErUFEykykFLuTmpKy3HdNeTZdpf52K9Jq3rttqEUUi+B7JjU9tYbmQuGLdfPX0"
-    "yt1XKjdKD2Rt4k/9z8H8yIK83PthqLYOll/s56kZKR9AwHfxC8c26dJSqf8bwhMg"
-    "otUoY1gEhqNYrGhY2d6gezs0qjhwUuDUoAgKdb2VGl4GpiVHoqS3iKhO4kC/TbrU"
-    "GQIDAQAB";
 
 
 sluice_key_t *
@@ -142,64 +115,6 @@ sluice_key_destroy(sluice_key_t *key)
 }
 
 
-sluice_key_t *
-sluice_key_dummy(const sluice_scheme_t *scheme)
-{
-    unsigned       algorithms, macs;
-    const char    *public;
-    sluice_key_t  *key;
-
-    static const uint8_t  secret[] = "this one never matches anything";
-
-    key = calloc(1, sizeof(sluice_key_t));
-    if (key == NULL) {
-        return NULL;
-    }
-
-    algorithms = scheme->algorithms;
-    public = NULL;
-    macs = 0;
-
-    if (scheme->preset->kind == SLUICE_KIND_JWT) {
-        macs = algorithms << SLUICE_SIGNATURE_SHA256 & 0xe;
-
-        if (algorithms & (1u << SLUICE_JWT_EDDSA)) {
-            public = sluice_key_ed25519;
-        }
-
-        if (algorithms & (1u << SLUICE_JWT_ES384)) {
-            public = sluice_key_p384;
-        }
-
-        if (algorithms & (1u << SLUICE_JWT_ES256)) {
-            public = sluice_key_p256;
-        }
-
-        if (algorithms & (0x3fu << SLUICE_JWT_RS256)) {
-            public = sluice_key_rsa;
-        }
-
-    } else if (scheme->algorithm == SLUICE_ALGORITHM_ED25519) {
-        public = sluice_key_ed25519;
-
-    } else if (scheme->algorithm == SLUICE_ALGORITHM_ECDSA_P256) {
-        public = sluice_key_p256;
-
-    } else if (scheme->preset->kind != SLUICE_KIND_TOKEN) {
-        macs = 1u << scheme->algorithm;
-    }
-
-    if (sluice_key_macs(key, macs, secret, sizeof(secret) - 1) != NULL
-        || (public != NULL && !sluice_key_read(key, public, strlen(public))))
-    {
-        sluice_key_destroy(key);
-        return NULL;
-    }
-
-    return key;
-}
-
-
 static const char *
 sluice_key_symmetric(sluice_key_t *key, const sluice_scheme_t *scheme,
     const char *secret, size_t len)
@@ -262,7 +177,7 @@ sluice_key_symmetric(sluice_key_t *key, const sluice_scheme_t *scheme,
 }
 
 
-static const char *
+const char *
 sluice_key_macs(sluice_key_t *key, unsigned algorithms,
     const uint8_t *secret, size_t len)
 {
@@ -369,9 +284,7 @@ sluice_key_token(sluice_key_t *key, const sluice_scheme_t *scheme,
 }
 
 
-/* PEM, or base64 of the DER that is inside of it. */
-
-static int
+int
 sluice_key_read(sluice_key_t *key, const char *text, size_t len)
 {
     BIO            *bio;

@@ -182,6 +182,7 @@ struct sluice_key_s {
     sluice_signature_t  *mac[SLUICE_SCHEME_MACS];
     EVP_PKEY            *public;
     uint8_t              digest[SLUICE_SIGNATURE_SECRET];
+    unsigned             nobody:1;    /* it never matches, nor signs */
 };
 
 
@@ -210,7 +211,13 @@ extern const sluice_preset_t  sluice_presets[];
 
 const sluice_preset_t *sluice_preset_find(const char *name, size_t len);
 
-/* A key that nobody has, of the scheme's kind. */
+/* Adds what HMACs by a secret take, for the algorithms that are bits; NULL, or
+   what is wrong. */
+const char *sluice_key_macs(sluice_key_t *key, unsigned algorithms,
+    const uint8_t *secret, size_t len);
+/* Adds a public key: PEM, or base64 of the DER that is inside of it. */
+int sluice_key_read(sluice_key_t *key, const char *text, size_t len);
+/* A key that nobody has, of all of the scheme's kinds, for what is NULL. */
 sluice_key_t *sluice_key_dummy(const sluice_scheme_t *scheme);
 
 /* Memory of the scheme's own, freed with it; the text gets a NUL behind it. */

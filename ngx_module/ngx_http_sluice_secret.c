@@ -389,10 +389,7 @@ ngx_http_sluice_secret_tenant(ngx_http_sluice_ctx_t *ctx,
 }
 
 
-/*
- * What is no secret costs what one costs: a key of our own is made, which
- * nobody gets to match.  Its text is a key in whatever form a scheme takes.
- */
+/* What is no secret costs what one costs. */
 
 static ngx_int_t
 ngx_http_sluice_secret_own(const ngx_http_sluice_verify_t *verify,
@@ -400,9 +397,6 @@ ngx_http_sluice_secret_own(const ngx_http_sluice_verify_t *verify,
 {
     const char    *why;
     sluice_key_t  *key;
-
-    static const char  dummy[] = "6e65766572206d617463686573206e65"
-                                 "766572206d617463686573206e657665";
 
     why = "it is too long";
     key = NULL;
@@ -412,20 +406,16 @@ ngx_http_sluice_secret_own(const ngx_http_sluice_verify_t *verify,
                                 &why);
     }
 
-    if (key == NULL && why == NULL) {
+    if (key == NULL && why) {
+        key = sluice_key_nobody(verify->scheme);
+    }
+
+    if (key == NULL) {
         return NGX_ERROR;
     }
 
     keys->keys[keys->n++] = key;
-
-    if (key == NULL) {
-        key = sluice_key_create(verify->scheme, dummy, sizeof(dummy) - 1,
-                                &why);
-    }
-
-    if (key) {
-        keys->own[keys->nown++] = key;
-    }
+    keys->own[keys->nown++] = key;
 
     return NGX_OK;
 }

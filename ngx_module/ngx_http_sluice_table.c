@@ -161,25 +161,27 @@ ngx_http_sluice_table_find(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        rc = 0;
-
         ngx_shmtx_lock(&tenants->shpool->mutex);
 
         entry = ngx_http_sluice_table_look(tenants->table, by, data, len);
 
-        if (entry && entry->enabled) {
+        rc = (entry && entry->enabled);
 
-            if (entry->copied <= room) {
-                ngx_http_sluice_table_copy(*tenant, entry);
-                rc = 1;
+        /* who is not there costs what one costs */
 
-            } else {
+        if (entry == NULL) {
+            entry = &tenants->nobody;
+        }
 
-                /* it grew meanwhile */
+        if (entry->copied <= room) {
+            ngx_http_sluice_table_copy(*tenant, entry);
 
-                room = entry->copied;
-                rc = NGX_AGAIN;
-            }
+        } else {
+
+            /* it grew meanwhile */
+
+            room = entry->copied;
+            rc = NGX_AGAIN;
         }
 
         ngx_shmtx_unlock(&tenants->shpool->mutex);

@@ -91,6 +91,7 @@ struct ngx_http_sluice_tenants_s {
     ngx_event_t                     timer;
     ngx_http_sluice_main_conf_t    *main;
     sluice_tenant_t                *entry;      /* room to read one */
+    ngx_http_sluice_entry_t         nobody;     /* copied for want of one */
     ngx_http_sluice_load_e          load;
     uint64_t                        load_generation;
     size_t                          load_version_len;

@@ -15,6 +15,7 @@ static char *ngx_http_sluice_tenants_parameter(ngx_conf_t *cf,
     ngx_http_sluice_tenants_t *tenants, ngx_str_t *value);
 static char *ngx_http_sluice_tenants_zone(ngx_conf_t *cf,
     ngx_http_sluice_tenants_t *tenants, ngx_str_t *value);
+static void ngx_http_sluice_tenants_nobody(ngx_http_sluice_entry_t *entry);
 static char *ngx_http_sluice_tenants_keys(ngx_conf_t *cf,
     ngx_http_sluice_tenants_t *tenants, ngx_str_t *path);
 static ngx_int_t ngx_http_sluice_tenants_table(ngx_shm_zone_t *shm_zone,
@@ -136,7 +137,32 @@ ngx_http_sluice_tenants_zone(ngx_conf_t *cf,
     tenants->shm_zone->init = ngx_http_sluice_tenants_table;
     tenants->shm_zone->data = tenants;
 
+    ngx_http_sluice_tenants_nobody(&tenants->nobody);
+
     return NGX_CONF_OK;
+}
+
+
+/* An entry of no tenant, for what is not in the table. */
+
+static void
+ngx_http_sluice_tenants_nobody(ngx_http_sluice_entry_t *entry)
+{
+    u_char                    *p;
+    ngx_http_sluice_tenant_t  *t;
+
+    t = &entry->tenant;
+    p = (u_char *) t;
+
+    t->id.data = p;
+    t->queue.data = p;
+    t->rate.data = p;
+    t->burst.data = p;
+    t->class.data = p;
+    t->keys = p;
+    t->secrets = (ngx_http_sluice_tenant_secret_t *) p;
+
+    entry->copied = sizeof(ngx_http_sluice_tenant_t);
 }
 
 

@@ -3,11 +3,7 @@
  * tests/vectors.
  */
 
-#include "tests/unit/rows.h"
-
-#include "core/scheme.h"
-#include "core/scheme_parts.h"
-#include "core/scheme_sign.h"
+#include "tests/unit/scheme_house.h"
 
 
 typedef struct {
@@ -222,28 +218,6 @@ static const asked_t  askeds[] = {
 };
 
 
-static sluice_scheme_t *
-scheme_with(const char *name, const char *text)
-{
-    const char       *p, *end, *equals;
-    sluice_scheme_t  *scheme;
-
-    scheme = sluice_scheme_create(name, strlen(name));
-    assert_non_null(scheme);
-
-    for (p = text; *p != '\0'; p = end + (*end == ' ')) {
-        end = p + strcspn(p, " ");
-        equals = strchr(p, '=');
-
-        assert_null(sluice_scheme_set(scheme, p, (size_t) (equals - p),
-                                      equals + 1,
-                                      (size_t) (end - equals - 1)));
-    }
-
-    return scheme;
-}
-
-
 static void
 check_text(const char *said, const char *expected)
 {
@@ -393,44 +367,6 @@ test_second_field(void **state)
 }
 
 
-static size_t
-get_header(void *data, const char *name, size_t len, sluice_text_t *value)
-{
-    size_t                          i;
-    const sluice_signed_request_t  *made;
-
-    made = data;
-
-    for (i = 0; i < made->n; i++) {
-        if (strlen(made->values[i].place) == len
-            && memcmp(made->values[i].place, name, len) == 0)
-        {
-            *value = made->values[i].value;
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-get_body(void *data, sluice_scheme_piece_pt piece, void *piece_data)
-{
-    return piece(piece_data, (const uint8_t *) "{\"a\":1}", 7);
-}
-
-
-static int
-get_whole(void *data, sluice_text_t *body)
-{
-    body->data = "{\"a\":1}";
-    body->len = 7;
-
-    return 1;
-}
-
-
 /*
  * A preset is what "hmac" can be told: what is signed by the one is taken by
  * the other, with the settings of the table.
@@ -454,20 +390,7 @@ test_preset(void **state)
     made = malloc(sizeof(sluice_signed_request_t));
     assert_non_null(made);
 
-    memset(&request, 0, sizeof(request));
-    request.data = made;
-    request.header = get_header;
-    request.body = get_body;
-    request.whole = get_whole;
-    request.method.data = "POST";
-    request.method.len = 4;
-    request.url.data = "https://h/p";
-    request.url.len = 11;
-    request.target.data = "/p";
-    request.target.len = 2;
-    request.content_type.data = "";
-    id.data = "id";
-    id.len = 2;
+    request_of(&request, made, &id);
 
     preset = scheme_with(row->name, "");
     hmac = scheme_with("hmac", row->settings);
