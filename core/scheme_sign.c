@@ -105,7 +105,7 @@ sluice_sign_signed(sluice_signing_t *s)
     scheme = s->scheme;
 
     if (scheme->id.n != 0 && s->id.len == 0) {
-        return "the scheme signs an id: id=";
+        return "the scheme signs an id: event=";
     }
 
     message = sluice_sign_message(s, &len);
@@ -313,7 +313,7 @@ sluice_sign_twilio(sluice_signing_t *s)
     sluice_key_destroy(key);
 
     if (!ok) {
-        return "the form is malformed, or OpenSSL failed";
+        return "the form is malformed or too long, or OpenSSL failed";
     }
 
     len = sluice_signature_encode(text, mac, len, SLUICE_SIGNATURE_BASE64);

@@ -33,7 +33,7 @@ typedef struct {
  * Signs with one secret, or a private key in PEM where the scheme has public
  * keys.  `id` is the event's where the scheme signs one.  Of the request the
  * method, url, target, content_type and body are read.  NULL, or what is
- * wrong.
+ * wrong: with the secret, when it begins with "is ".
  */
 const char *sluice_scheme_sign(const sluice_scheme_t *scheme,
     const char *secret, size_t len, const sluice_text_t *id,

@@ -68,6 +68,18 @@ ctl_scheme(ctl_scheme_t *scheme, int argc, char **argv)
     if (scheme->nsecrets == 0) {
         ctl_fail(CTL_USAGE, "secret= is missing");
     }
+
+    if (scheme->url != NULL && !ctl_is_url(scheme->url)) {
+        ctl_fail(CTL_USAGE, "url= is not a URL: https://host/path");
+    }
+}
+
+
+bool
+ctl_is_url(const char *text)
+{
+    return strncmp(text, "http://", 7) == 0 ? text[7] != '\0'
+           : strncmp(text, "https://", 8) == 0 && text[8] != '\0';
 }
 
 
@@ -156,6 +168,10 @@ ctl_secret(const char *text, ctl_text_t *secret)
         /* the end of the line is the editor's */
 
         if (n != 0 && secret->data[n - 1] == '\n') {
+            n--;
+        }
+
+        if (n != 0 && secret->data[n - 1] == '\r') {
             n--;
         }
 
@@ -257,8 +273,6 @@ ctl_request_init(ctl_request_t *request)
     request->request.content_type.data = "";
 }
 
-
-/* Path and query of a URL. */
 
 sluice_text_t
 ctl_target(const char *url)

@@ -46,6 +46,9 @@ void ctl_scheme(ctl_scheme_t *scheme, int argc, char **argv);
 /* all of standard input */
 void ctl_input(ctl_text_t *input);
 void ctl_request_init(ctl_request_t *request);
+/* http or https, and something behind it */
+bool ctl_is_url(const char *text);
+/* path and query of a URL */
 sluice_text_t ctl_target(const char *url);
 
 

@@ -2,6 +2,7 @@
  * sluicectl sign SCHEME NAME=VALUE...: the headers that a sender would send.
  */
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ const char  ctl_sign_help[] =
     "Exit status: 0 signed, 2 usage.\n";
 
 
+static void ctl_sign_check(const sluice_signed_request_t *result);
 static void ctl_sign_lines(const sluice_signed_request_t *result);
 static void ctl_sign_curl(const sluice_signed_request_t *result,
     const ctl_request_t *request, const char *url);
@@ -62,6 +64,10 @@ ctl_sign(ctl_t *ctl, int argc, char **argv)
 
     if (scheme.nsecrets > 1) {
         ctl_fail(CTL_USAGE, "one secret= signs");
+    }
+
+    if (curl != NULL && !ctl_is_url(curl)) {
+        ctl_fail(CTL_USAGE, "--curl has no URL: https://host/path");
     }
 
     if (scheme.url == NULL) {
@@ -106,9 +112,11 @@ ctl_sign(ctl_t *ctl, int argc, char **argv)
                                scheme.secrets[0].len, &id, &request.request,
                                now, result);
     if (wrong != NULL) {
-        ctl_fail(CTL_USAGE, "%s: %s", sluice_scheme_name(scheme.scheme),
-                 wrong);
+        ctl_fail(CTL_USAGE, "%s: %s%s", sluice_scheme_name(scheme.scheme),
+                 (strncmp(wrong, "is ", 3) == 0) ? "the secret " : "", wrong);
     }
+
+    ctl_sign_check(result);
 
     if (curl != NULL) {
         ctl_sign_curl(result, &request, curl);
@@ -118,6 +126,27 @@ ctl_sign(ctl_t *ctl, int argc, char **argv)
     }
 
     return CTL_OK;
+}
+
+
+/* A line of its own in a header would be another header. */
+
+static void
+ctl_sign_check(const sluice_signed_request_t *result)
+{
+    size_t                i, k;
+    const sluice_text_t  *value;
+
+    for (i = 0; i < result->n; i++) {
+        value = &result->values[i].value;
+
+        for (k = 0; k < value->len; k++) {
+            if (iscntrl((unsigned char) value->data[k])) {
+                ctl_fail(CTL_USAGE, "the value of %s has a control character, "
+                         "such as the end of a line", result->values[i].place);
+            }
+        }
+    }
 }
 
 

@@ -247,9 +247,13 @@ ctl_parse_header(ctl_request_t *request, const sluice_text_t *line)
 
     colon = memchr(line->data, ':', line->len);
 
-    if (colon == NULL || request->nheaders == CTL_HEADERS) {
-        ctl_fail(CTL_USAGE, "header %zu has no colon, or there are too many",
-                 request->nheaders + 1);
+    if (request->nheaders == CTL_HEADERS) {
+        ctl_fail(CTL_USAGE, "more than %d headers", CTL_HEADERS);
+    }
+
+    if (colon == NULL || colon == line->data) {
+        ctl_fail(CTL_USAGE, "header %zu has no %s", request->nheaders + 1,
+                 colon ? "name" : "colon");
     }
 
     header = &request->headers[request->nheaders++];
@@ -279,6 +283,7 @@ ctl_parse_header(ctl_request_t *request, const sluice_text_t *line)
 static void
 ctl_parse_body(ctl_request_t *request, const char *p, const char *end)
 {
+    size_t          n;
     int64_t         length;
     char            text[32];
     sluice_text_t   value;
@@ -293,8 +298,14 @@ ctl_parse_body(ctl_request_t *request, const char *p, const char *end)
                  "it is, and no Transfer-Encoding");
     }
 
-    if (request->request.header(request, "content-length", 14, &value) == 0) {
+    n = request->request.header(request, "content-length", 14, &value);
+
+    if (n == 0) {
         return;
+    }
+
+    if (n > 1) {
+        ctl_fail(CTL_USAGE, "Content-Length is there twice");
     }
 
     snprintf(text, sizeof(text), "%.*s", (int) value.len, value.data);

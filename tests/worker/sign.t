@@ -155,6 +155,51 @@ for my $row (@schemes) {
     }
 }
 
+# Mailgun signs inside of the body: the values are put in their places
+
+for my $case (
+    ['', '{"signature":{"timestamp":"%s","token":"%s","signature":"%s"},'
+         . '"event-data":{"id":"7","event":"opened"}}', qr/^event id: 7$/m],
+    ['application/x-www-form-urlencoded',
+     'timestamp=%s&token=%s&signature=%s', qr/^event id: ev42$/m],
+) {
+    my ($type, $form_of, $event) = @$case;
+    my ($rc, $out) = ctl($type ? 'a=b' : '{}', qw(sign mailgun secret=s),
+                         'event=ev42', "time=$time",
+                         $type ? "content_type=$type" : ());
+    my %value = $out =~ m{^\w+:/?(?:signature/)?(\w+): (.*)$}mg;
+
+    is(join(' ', sort keys %value), 'signature timestamp token',
+       "mailgun $type: the places");
+
+    my $signed = sprintf $form_of, @value{qw(timestamp token signature)};
+
+    ($rc, $out) = ctl(request('', $signed, '/', $type || undef),
+                      qw(verify mailgun secret=s), "time=$time");
+    is($rc, 0, "mailgun $type: taken");
+    like($out, $event, "mailgun $type: the event");
+
+    $signed =~ s/ev42/ev43/;
+    ($rc, $out) = ctl(request('', $signed, '/', $type || undef),
+                      qw(verify mailgun secret=s), "time=$time");
+    is($rc, 1, "mailgun $type: another token is refused");
+    like($out, qr/^mismatch: /, "mailgun $type: and why");
+}
+
+# bodies as they come: empty, with CRLF, with a NUL, of 10 MB
+
+for my $case (['empty', ''], ['CRLF', "{\r\n\"a\":1\r\n}\r\n"],
+              ['NUL', "a\0b\n"], ['10 MB', 'a' x (10 << 20)])
+{
+    my ($what, $text) = @$case;
+    my (undef, $headers) = ctl($text, qw(sign meta secret=s));
+    my ($rc, $out) = ctl(request($headers, $text, '/'),
+                         qw(verify meta secret=s));
+
+    is($rc, 0, "$what: taken");
+    like($out, qr/^valid/, "$what: said");
+}
+
 # what is said
 
 my ($status, $headers) = ctl($body, qw(sign stripe secret=s), "time=$time");
@@ -217,12 +262,20 @@ for my $case (
     [[qw(sign)], qr/which scheme/],
     [[qw(sign nobody secret=s)], qr/no scheme is named "nobody"/],
     [[qw(sign meta)], qr/secret= is missing/],
-    [[qw(sign meta secret=)], qr/is empty/],
+    [[qw(sign meta secret=)], qr/^sluicectl: meta: the secret is empty$/m],
+    [[qw(verify meta secret=)], qr/secret 1 is empty/],
+    [[qw(sign meta secret)], qr/argument 2 is not NAME=VALUE/],
+    [['sign', 'telegram', "secret=a\nb"], qr/has a control character/],
+    [['sign', 'standard', 'secret=c2Vj', "event=a\r\nX: y"],
+     qr/value of webhook-id has a control character/],
+    [[qw(sign square secret=s url=host/path)], qr/url= is not a URL/],
+    [[qw(sign square secret=s url=https://)], qr/url= is not a URL/],
+    [[qw(sign meta secret=s --curl host)], qr/--curl has no URL/],
     [[qw(sign meta secret=s prefix=x)], qr/"prefix" of meta: is not a sett/],
     [[qw(sign stripe secret=s tolerance=abc)], qr/is not a time/],
     [[qw(sign square secret=s)], qr/the scheme signs the URL: url=/],
     [[qw(sign standard secret=whsec_!! event=1)], qr/is not base64/],
-    [[qw(sign standard secret=c2VjcmV0)], qr/the scheme signs an id/],
+    [[qw(sign standard secret=c2VjcmV0)], qr/the scheme signs an id: event=/],
     [[qw(sign meta secret=file:/does/not/exist)], qr/No such file/],
     [[qw(sign meta secret=env:SLUICE_NOT_SET)], qr/names no variable/],
     [[qw(sign hmac secret=s signed={nobody})], qr/other names in braces/],
@@ -241,7 +294,43 @@ for my $case (
     like($error, $pattern, "@$arguments: said");
 }
 
+for my $case (
+    ['', qr/standard input is empty/],
+    ["POST /\r\n\r\n", undef],
+    ["POST path HTTP/1.1\r\n\r\n", qr/no request line/],
+    ["POST / HTTP/1.1\r\nHost: h\r\nno header\r\n\r\n",
+     qr/header 2 has no colon/],
+    ["POST / HTTP/1.1\r\n: x\r\n\r\n", qr/header 1 has no name/],
+    ["POST / HTTP/1.1\r\n" . "A: b\r\n" x 129 . "\r\n",
+     qr/more than 128 headers/],
+    ["POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+     qr/a chunked body is not decoded/],
+    ["POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc",
+     qr/the body has 3 bytes, Content-Length says 9/],
+    ["POST / HTTP/1.1\r\nContent-Length: x\r\n\r\nabc",
+     qr/Content-Length must be a number/],
+    ["POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 2\r\n\r\nabc",
+     qr/Content-Length is there twice/],
+) {
+    my ($input, $pattern) = @$case;
+    my ($code, $out, $error) = ctl($input, qw(verify meta secret=s));
+    my $what = (split /\r\n\r\n/, $input)[0] // 'nothing';
+
+    $what = substr($what, 0, 60) =~ s/\r\n/, /gr;
+    is($code, $pattern ? 2 : 1, "$what: exit status");
+    like($error, $pattern, "$what: said") if $pattern;
+}
+
+{
+    my ($code, $out) = ctl(request("X-Hub-Signature-256:\r\n", '', '/'),
+                           qw(verify meta secret=s));
+    is($code, 1, 'a header without a value');
+    like($out, qr/^missing: the signature is missing/,
+         'a header without a value: said');
+}
+
 local $ENV{SLUICE_TEST_SECRET} = 's';
+file("$dir/crlf", "s\r\n");
 file("$dir/secret", "s\n");
 
 my (undef, $plain) = ctl($body, qw(sign meta secret=s));
@@ -249,6 +338,8 @@ my (undef, $env) = ctl($body, qw(sign meta secret=env:SLUICE_TEST_SECRET));
 my (undef, $from) = ctl($body, 'sign', 'meta', "secret=file:$dir/secret");
 is($env, $plain, 'a secret of the environment');
 is($from, $plain, "a secret of a file, without its end of line");
+(undef, $from) = ctl($body, 'sign', 'meta', "secret=file:$dir/crlf");
+is($from, $plain, "a secret of a file, without its CRLF");
 
 my (undef, $curl) = ctl("it's", qw(sign meta secret=s --curl http://h/p));
 like($curl, qr{^curl\ -sS\ -X\ POST\ -H\ 'content-type:\ application/json'
