@@ -5,29 +5,13 @@
 
 use strict;
 use warnings;
-use Cwd qw(abs_path);
 use File::Basename qw(basename dirname);
 use File::Path qw(make_path);
-use File::Temp qw(tempdir);
 use Test::More;
 
-my $top = abs_path(dirname(__FILE__) . "/../..");
-my $nginx = $ENV{TEST_NGINX_BINARY} || "/usr/sbin/nginx";
-my $module = "$top/build/ngx_http_sluice_module.so";
-my $dir = tempdir(CLEANUP => 1);
-
-sub text_of {
-    open my $in, "<", $_[0] or die "$_[0]: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub write_to {
-    make_path(dirname($_[0]));
-    open my $out, ">", $_[0] or die "$_[0]: $!";
-    print $out $_[1];
-    close $out;
-}
+use FindBin;
+use lib $FindBin::Bin;
+use Examples;
 
 # Where each directive may stand, from the command tables; NGINX's own that
 # examples use beside them.
@@ -167,12 +151,10 @@ sub check {
         return (1, "cannot be read") if !defined $conf;
         write_to("$dir/nginx.conf", $conf);
         unlink glob "$dir/*.sock";
-        open my $out, "-|", "exec 2>&1; exec $nginx -t -q -p $dir -c "
-            . "$dir/nginx.conf -e $dir/error.log" or die;
-        my $said = join "", <$out>;
-        close $out;
-        return (0, $said) if $? == 0;
-        return ($? >> 8, "$said\n$conf") if !missing($said, \%add, $text);
+        my ($code, $said) = said_by($nginx, "-t", "-q", "-p", $dir, "-c",
+                                    "$dir/nginx.conf", "-e", "$dir/error.log");
+        return (0, $said) if $code == 0;
+        return ($code, "$said\n$conf") if !missing($said, \%add, $text);
     }
 }
 

@@ -4,30 +4,15 @@
 
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
-use File::Temp qw(tempdir);
 use IO::Socket::UNIX;
 use JSON::PP;
 use Test::More;
 
-my $top = abs_path(dirname(__FILE__) . "/../..");
-my $nginx = $ENV{TEST_NGINX_BINARY} || "/usr/sbin/nginx";
-my $module = "$top/build/ngx_http_sluice_module.so";
+use FindBin;
+use lib $FindBin::Bin;
+use Examples;
+
 my $promtool = (grep { -x "$_/promtool" } split /:/, $ENV{PATH})[0];
-my $dir = tempdir(CLEANUP => 1);
-
-sub text_of {
-    open my $in, "<", $_[0] or die "$_[0]: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub write_to {
-    open my $out, ">", $_[0] or die "$_[0]: $!";
-    print $out $_[1];
-    close $out;
-}
 
 # the metrics of an edge that runs
 
