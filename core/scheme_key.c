@@ -32,7 +32,6 @@ static const char *sluice_key_raw(sluice_key_t *key, const char *text,
 static const char *sluice_key_token(sluice_key_t *key,
     const sluice_scheme_t *scheme, const char *secret, size_t len);
 static int sluice_key_curve(EVP_PKEY *key, const char *name);
-static unsigned sluice_key_fits(EVP_PKEY *key);
 
 
 sluice_key_t *
@@ -340,9 +339,7 @@ sluice_key_curve(EVP_PKEY *key, const char *name)
 }
 
 
-/* The algorithms of a JWT that the key is for, as bits. */
-
-static unsigned
+unsigned
 sluice_key_fits(EVP_PKEY *key)
 {
     if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519) {

@@ -217,6 +217,9 @@ const char *sluice_key_macs(sluice_key_t *key, unsigned algorithms,
     const uint8_t *secret, size_t len);
 /* Adds a public key: PEM, or base64 of the DER that is inside of it. */
 int sluice_key_read(sluice_key_t *key, const char *text, size_t len);
+/* The algorithms of a JWT that the key is for, as bits; RSA of less than 2048
+   bits is for none. */
+unsigned sluice_key_fits(EVP_PKEY *key);
 /* A key that nobody has, of all of the scheme's kinds, for what is NULL. */
 sluice_key_t *sluice_key_dummy(const sluice_scheme_t *scheme);
 
@@ -280,6 +283,8 @@ int sluice_twilio_sign(sluice_reading_t *reading, const sluice_text_t *url,
 const char *sluice_sign_private(const char *pem, size_t pem_len,
     int algorithm, const char *text, size_t len, uint8_t *signature,
     size_t *signature_len);
+/* The algorithms of a JWT that the private key is for, as bits; 0: no key */
+unsigned sluice_sign_fits(const char *pem, size_t len);
 /* DER to r and s side by side, each of half the length. */
 int sluice_sign_raw(int half, uint8_t *signature, size_t *len);
 void sluice_check_token(sluice_reading_t *reading, sluice_key_t *const *keys,

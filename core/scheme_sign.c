@@ -340,6 +340,7 @@ sluice_sign_jwt(sluice_signing_t *s)
     char          token[SLUICE_SIGN_TEXT / 2];
     size_t        len, n;
     uint8_t       signature[SLUICE_SIGN_BYTES];
+    unsigned      fits;
     const char   *wrong;
 
     static const char *const  names[] = {
@@ -349,19 +350,20 @@ sluice_sign_jwt(sluice_signing_t *s)
 
     pem = memmem(s->secret, s->len, "-----BEGIN", 10) != NULL;
 
-    for (algorithm = pem ? SLUICE_JWT_RS256 : SLUICE_JWT_HS256;
-         algorithm <= (pem ? SLUICE_JWT_EDDSA : SLUICE_JWT_HS512);
-         algorithm++)
-    {
-        if (s->scheme->algorithms & (1u << algorithm)) {
-            break;
-        }
+    fits = pem ? sluice_sign_fits(s->secret, s->len)
+               : 7u << SLUICE_JWT_HS256;
+
+    fits &= s->scheme->algorithms;
+
+    if (fits == 0) {
+        return SLUICE_SIGN_NO_KEY;
     }
 
-    if (algorithm > SLUICE_JWT_EDDSA
-        || (!pem && algorithm > SLUICE_JWT_HS512))
+    for (algorithm = SLUICE_JWT_HS256;
+         (fits & (1u << algorithm)) == 0;
+         algorithm++)
     {
-        return SLUICE_SIGN_NO_KEY;
+        /* void */
     }
 
     len = (size_t) sprintf(header, "{\"alg\":\"%s\",\"typ\":\"JWT\"}",

@@ -40,6 +40,7 @@ sluice_sign_private(const char *pem, size_t pem_len, int algorithm,
     *signature_len = SLUICE_SIGN_BYTES;
 
     ok = key != NULL && ctx != NULL
+         && (sluice_key_fits(key) & (1u << algorithm)) != 0
          && EVP_DigestSignInit(ctx, &pkey, md, NULL, key) == 1
          && (algorithm < SLUICE_JWT_PS256 || algorithm > SLUICE_JWT_PS512
              || (EVP_PKEY_CTX_set_rsa_padding(pkey, RSA_PKCS1_PSS_PADDING)
@@ -57,6 +58,27 @@ sluice_sign_private(const char *pem, size_t pem_len, int algorithm,
     ERR_pop_to_mark();
 
     return ok ? NULL : SLUICE_SIGN_NO_KEY;
+}
+
+
+unsigned
+sluice_sign_fits(const char *pem, size_t len)
+{
+    BIO       *bio;
+    unsigned   fits;
+    EVP_PKEY  *key;
+
+    ERR_set_mark();
+
+    bio = BIO_new_mem_buf(pem, (int) len);
+    key = (bio != NULL) ? PEM_read_bio_PrivateKey(bio, NULL, NULL, "") : NULL;
+    fits = (key != NULL) ? sluice_key_fits(key) : 0;
+
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    ERR_pop_to_mark();
+
+    return fits;
 }
 
 

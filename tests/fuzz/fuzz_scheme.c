@@ -13,12 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/jwt.h"
 #include "core/scheme_parts.h"
 #include "core/scheme_sign.h"
 
 
 #define NOW      1795000000
-#define SCHEMES  32
+#define SCHEMES  40
 
 #define FLAG_SIGN     1
 #define FLAG_PIECES   2
@@ -44,16 +45,33 @@ typedef struct {
 
 static sluice_scheme_t  *schemes[SCHEMES];
 static sluice_key_t     *keys[SCHEMES];
+static const char       *signers[SCHEMES];    /* what signs for it */
 static size_t            nschemes;
 
 static const char        secret[] = "whsec_Zm9yIHRoZSBmdXp6ZXIgb25seQ==";
-/* nobody has the other half of these */
+/* for the fuzzer only */
 
 static const char        ed25519[] =
-    "305419add5cee8cbb45ec23a138c40bc15ada00f8f85023a9956af538793d5df";
-static const char        p256[] =
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEKEOsY0W/9qqDIHJPGYntWDW3Ll/2"
-    "WdQ0XSHo0aXiiumLbNQhZguBoNBC+SStT7/0cCsDdewLzji5S6aVOmpsrw==";
+    "18798195d61fe656377cdeccfb4d5445298f51a3358409e52e14f4b67cea2cf2";
+static const char        ed25519_pem[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MCowBQYDK2VwAyEAGHmBldYf5lY3fN7M+01URSmPUaM1hAnlLhT0tnzqLPI=\n"
+    "-----END PUBLIC KEY-----\n";
+static const char        ed25519_private[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MC4CAQAwBQYDK2VwBCIEID8OHTset31Qn2VT8yqyq5ThME0NaPOnmlPm7iCpsk3c\n"
+    "-----END PRIVATE KEY-----\n";
+static const char        p256_pem[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEv7Sq+0k5HxsHZuhc40Ft2TU9VCy5\n"
+    "5PPWV7ZTpMlVwRMpmi/ZMTI4l+Q2978f6QlbDze2eV/VVAqonKQV41e60Q==\n"
+    "-----END PUBLIC KEY-----\n";
+static const char        p256_private[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgXU5TWVO/OUfhEAq0\n"
+    "VNKkC/WF8jZjfbgkPCI0qclU5ZyhRANCAAS/tKr7STkfGwdm6FzjQW3ZNT1ULLnk\n"
+    "89ZXtlOkyVXBEymaL9kxMjiX5Db3vx/pCVsPN7Z5X9VUCqicpBXjV7rR\n"
+    "-----END PRIVATE KEY-----\n";
 
 
 static void
@@ -75,9 +93,23 @@ create(const char *name, const char *const *settings)
 
     assert(sluice_scheme_ready(scheme) == NULL);
 
-    text = (scheme->algorithm == SLUICE_ALGORITHM_ED25519) ? ed25519
-           : (scheme->algorithm == SLUICE_ALGORITHM_ECDSA_P256) ? p256
-           : secret;
+    text = secret;
+    signers[nschemes] = secret;
+
+    if (scheme->algorithm == SLUICE_ALGORITHM_ED25519) {
+        text = ed25519;
+        signers[nschemes] = ed25519_private;
+
+    } else if (scheme->algorithms & (1u << SLUICE_JWT_EDDSA)) {
+        text = ed25519_pem;
+        signers[nschemes] = ed25519_private;
+
+    } else if (scheme->algorithm == SLUICE_ALGORITHM_ECDSA_P256
+               || scheme->algorithms & (1u << SLUICE_JWT_ES256))
+    {
+        text = p256_pem;
+        signers[nschemes] = p256_private;
+    }
 
     schemes[nschemes] = scheme;
     keys[nschemes] = sluice_key_create(scheme, text, strlen(text), &why);
@@ -97,6 +129,10 @@ create_all(void)
         "body_hash=h", "claim=c:d", NULL
     };
 
+    static const char *const  es[] = { "algorithms=ES256,RS256", NULL };
+    static const char *const  ed[] = { "algorithms=EdDSA,PS512", NULL };
+    static const char *const  crc[] = { "crc=crc", NULL };
+
     static const char *const  all[] = {
         "signed={method} {path} {url} {id}.{timestamp}{body}",
         "timestamp=pair:t,query:t", "id=x-id,form:id", "separator=comma",
@@ -115,6 +151,9 @@ create_all(void)
 
     create("hmac", all);
     create("hmac", inside);
+    create("hmac", crc);
+    create("jwt", es);
+    create("jwt", ed);
     assert(nschemes <= SCHEMES);
 }
 
@@ -235,7 +274,7 @@ check_event(host_t *host)
 /* What is signed right is taken; the time and the id are of the right form. */
 
 static void
-check_signed(host_t *host, sluice_key_t *const *key)
+check_signed(host_t *host, sluice_key_t *const *key, const char *signer)
 {
     const char               *wrong;
     sluice_text_t             id, none;
@@ -250,10 +289,10 @@ check_signed(host_t *host, sluice_key_t *const *key)
     made = malloc(sizeof(sluice_signed_request_t));
     assert(made != NULL);
 
-    wrong = sluice_scheme_sign(host->scheme, secret, sizeof(secret) - 1, &id,
+    wrong = sluice_scheme_sign(host->scheme, signer, strlen(signer), &id,
                                &host->request, NOW, made);
 
-    /* of a public key there is no signature, nor of a malformed form */
+    /* of a malformed form there is no signature */
 
     if (wrong == NULL
         && host->scheme->header.source[0]->kind == SLUICE_SOURCE_HEADER)
@@ -273,11 +312,13 @@ check_signed(host_t *host, sluice_key_t *const *key)
 
         /*
          * What may be wrong then is inside of the body: Linear's time, a
-         * handshake that is too long, a hash in Twilio's URL.
+         * handshake that is too long, a hash in Twilio's URL, what a "crc"
+         * signs as well.
          */
 
         if (host->scheme->preset->kind != SLUICE_KIND_TWILIO
             && host->scheme->preset->greet == SLUICE_GREET_NONE
+            && host->scheme->crc.len == 0
             && strcmp(host->scheme->preset->name, "linear") != 0)
         {
             assert(result.verdict == SLUICE_SCHEME_VALID);
@@ -359,7 +400,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(result.step != NULL);
 
     if ((host.flags & FLAG_SIGN) && key != NULL) {
-        check_signed(&host, &key);
+        check_signed(&host, &key, signers[i]);
     }
 
     return 0;

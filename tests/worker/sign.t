@@ -99,7 +99,10 @@ my @schemes = (
     ['api_key', ['header=X-Api-Key']],
 );
 
-for my $row (['RS256', 'rsa'], ['RS512', 'rsa'], ['PS256', 'rsa'],
+# the algorithm is one of the key's
+
+for my $row (['RS256,ES256', 'p256'], ['ES384,ES256', 'p256'],
+             ['RS256', 'rsa'], ['RS512', 'rsa'], ['PS256', 'rsa'],
              ['PS384', 'rsa'], ['ES256', 'p256'], ['ES384', 'p384'],
              ['EdDSA', 'ed'])
 {
@@ -146,7 +149,7 @@ for my $row (@schemes) {
     # tokens do not cover the body
 
     if ($name !~ /^(gitlab_token|telegram|wasender|evolution|api_key)$/
-        && "@$settings" !~ /^algorithms=[A-Za-z]+\d*$/)
+        && "@$settings" !~ /^algorithms=[A-Za-z\d,]+$/)
     {
         ($valid, $out) = ctl(request($headers, "$text ", $to, $type), @check,
                              "secret=$public");
@@ -283,6 +286,9 @@ for my $case (
     [[qw(sign jwt secret=s)], qr/"algorithms" is missing/],
     [[qw(sign jwt algorithms=none secret=s)], qr/is not a list of HS256/],
     [[qw(sign discord secret=abc)], qr/no private key/],
+    [['sign', 'discord', "secret=file:$dir/p256.pem"], qr/no private key/],
+    [['sign', 'jwt', 'algorithms=RS256,ES384', "secret=file:$dir/p256.pem"],
+     qr/jwt: the secret is no private key/],
     [[qw(verify discord secret=abc)], qr/is no public key/],
     [[qw(verify meta secret=s)], qr/no request line/],
     [[qw(verify meta secret=s time=x)], qr/time must be a number/],
