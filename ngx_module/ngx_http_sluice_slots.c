@@ -15,6 +15,8 @@ static ngx_int_t ngx_http_sluice_slots_init(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_http_sluice_slot_t *ngx_http_sluice_slots_take(
     ngx_shm_zone_t *shm_zone);
+static ngx_uint_t ngx_http_sluice_slots_dead(ngx_http_sluice_slot_t *slot);
+static ngx_atomic_uint_t ngx_http_sluice_slots_began(ngx_atomic_uint_t pid);
 static void ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *slot);
 
 
@@ -134,8 +136,7 @@ ngx_http_sluice_slots_take(ngx_shm_zone_t *shm_zone)
             dead = ngx_process != NGX_PROCESS_SINGLE;
 
         } else {
-            dead = slot[i].pid && kill((ngx_pid_t) slot[i].pid, 0) == -1
-                   && ngx_errno == ESRCH;
+            dead = slot[i].pid && ngx_http_sluice_slots_dead(&slot[i]);
         }
 
         if (dead) {
@@ -150,12 +151,71 @@ ngx_http_sluice_slots_take(ngx_shm_zone_t *shm_zone)
     }
 
     if (taken) {
+        taken->began = ngx_http_sluice_slots_began(ngx_pid);
         taken->pid = ngx_pid;
     }
 
     ngx_shmtx_unlock(&shpool->mutex);
 
     return taken;
+}
+
+
+/* Any process may have the pid now; where that cannot be told it is the one. */
+
+static ngx_uint_t
+ngx_http_sluice_slots_dead(ngx_http_sluice_slot_t *slot)
+{
+    ngx_atomic_uint_t  began;
+
+    if (kill((ngx_pid_t) slot->pid, 0) == -1 && ngx_errno == ESRCH) {
+        return 1;
+    }
+
+    began = ngx_http_sluice_slots_began(slot->pid);
+
+    return began && slot->began && began != slot->began;
+}
+
+
+/*
+ * In ticks since the system's start, from Linux' /proc/PID/stat: the 22nd
+ * field, the second one being a name in parentheses, with anything in it.  0:
+ * not known.
+ */
+
+static ngx_atomic_uint_t
+ngx_http_sluice_slots_began(ngx_atomic_uint_t pid)
+{
+    int         field;
+    u_char      path[sizeof("/proc//stat") + NGX_ATOMIC_T_LEN];
+    char        buf[1024], *p;
+    ssize_t     n;
+    ngx_fd_t    fd;
+
+    ngx_sprintf(path, "/proc/%uA/stat%Z", pid);
+
+    fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        return 0;
+    }
+
+    n = ngx_read_fd(fd, buf, sizeof(buf) - 1);
+    (void) ngx_close_file(fd);
+
+    if (n <= 0) {
+        return 0;
+    }
+
+    buf[n] = '\0';
+    p = strrchr(buf, ')');
+
+    for (field = 2; p && field < 22; field++) {
+        p = strchr(p + 1, ' ');
+    }
+
+    return p ? strtoul(p, NULL, 10) : 0;
 }
 
 

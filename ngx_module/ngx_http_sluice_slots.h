@@ -99,6 +99,8 @@ typedef struct {
 
 typedef struct {
     ngx_atomic_t                    pid;        /* 0: nobody's */
+    ngx_atomic_t                    began;      /* when the process did, for
+                                                   a pid is used again */
     ngx_atomic_t                    counters[2][NGX_HTTP_SLUICE_COUNTERS];
     ngx_atomic_t                    refused[NGX_HTTP_SLUICE_WHYS];
     ngx_atomic_t                    dry_run[NGX_HTTP_SLUICE_WHYS];  /* passed */
