@@ -143,6 +143,8 @@ sluice_scheme_events(sluice_scheme_t *scheme)
 const char *
 sluice_scheme_ready(sluice_scheme_t *scheme)
 {
+    const char  *wrong;
+
     if (scheme->preset->kind == SLUICE_KIND_JWT) {
         if (scheme->algorithms == 0) {
             return "\"algorithms\" is missing";
@@ -197,6 +199,12 @@ sluice_scheme_ready(sluice_scheme_t *scheme)
             && scheme->algorithm >= SLUICE_SCHEME_MACS)
         {
             return "\"crc\" needs an HMAC";
+        }
+
+        wrong = sluice_scheme_template(scheme);
+
+        if (wrong != NULL) {
+            return wrong;
         }
     }
 

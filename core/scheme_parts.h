@@ -4,6 +4,7 @@
  *     scheme.c           create, ready, destroy, what a scheme is asked
  *     scheme_presets.c   the table of schemes
  *     scheme_set.c       one setting
+ *     scheme_template.c  has what is signed one reading?
  *     scheme_source.c    where values are
  *     scheme_read.c      values out of headers, query, JSON and forms
  *     scheme_key.c       secrets and public keys
@@ -231,6 +232,9 @@ int sluice_scheme_keep(sluice_scheme_t *scheme, sluice_text_t *kept,
 /* "header:x,json:/y"; NULL, or what is wrong. */
 const char *sluice_scheme_sources(sluice_scheme_t *scheme,
     sluice_sources_t *sources, const char *value, size_t len);
+
+/* What "signed" says has one reading: NULL, or which part has no end. */
+const char *sluice_scheme_template(const sluice_scheme_t *scheme);
 
 /* The signature's header, and which alternative it was. */
 sluice_read_e sluice_read_claim(sluice_reading_t *reading);

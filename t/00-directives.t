@@ -910,3 +910,13 @@ location /a { return 204; }
 zone "z" is too small
 --- no_error_log
 [crit]
+
+
+=== TEST 96: bytes could be moved from the id to the body
+--- config
+location /a { sluice_verify hmac secret=k id=x-id "signed={id}{body}"; proxy_pass http://127.0.0.1:1; }
+--- must_die
+--- error_log
+"sluice_verify hmac": "signed" does not tell where {id} ends: bytes could be moved to the part behind it
+--- no_error_log
+[crit]

@@ -283,6 +283,8 @@ for my $case (
     [[qw(sign meta secret=env:SLUICE_NOT_SET)], qr/names no variable/],
     [[qw(sign hmac secret=s signed={nobody})], qr/other names in braces/],
     [[qw(sign hmac secret=s timestamp=x-time)], qr/"timestamp" is not signed/],
+    [[qw(sign hmac secret=s id=x-id signed={id}{body})],
+     qr/does not tell where \{id\} ends/],
     [[qw(sign jwt secret=s)], qr/"algorithms" is missing/],
     [[qw(sign jwt algorithms=none secret=s)], qr/is not a list of HS256/],
     [[qw(sign discord secret=abc)], qr/no private key/],
