@@ -5,9 +5,12 @@
 # Every directive of ngx_module's command tables has a section of its own in
 # docs/*.md, in nginx.org's form: Syntax, Default, Context, the context being
 # that of the table, and an example on its page (tests/examples tries them);
-# no other directive is documented; README's table names each; every variable
-# is named in docs/edge.md, every setting of a scheme in docs/schemes.md, every
-# object of sluice_status in docs/status.md.  Prints file:line: what.
+# no other directive is documented; README's table names each.  A parameter that
+# a directive's file compares with ("burst=", "by=path", "early") is in the
+# Syntax of a directive of that file, and the other way round.  Every variable is
+# named in docs/edge.md, and no page names another; every setting of a scheme in
+# docs/schemes.md, every object of sluice_status in docs/status.md (its numbers
+# are looked at by t/96-documented.t).  Prints file:line: what.
 
 use strict;
 use warnings;
@@ -52,8 +55,10 @@ for my $file (sort glob 'ngx_module/*.c') {
             my ($flags, $n) = ('', $i + 1);
             do { $flags .= $lines[$n] } until $lines[$n++] =~ /,\s*$/;
             next if $flags !~ /NGX_HTTP_\w+_CONF/;
+            my ($handler) = $lines[$n] =~ /^\s*(\w+),/;
             $commands{$name} = {
                 where => $file . ':' . ($i + 1),
+                handler => $handler,
                 context => join(', ', map { $_->[1] }
                                 grep { $flags =~ /NGX_HTTP_$_->[0]\b/ }
                                 @CONTEXTS),
@@ -147,6 +152,72 @@ for my $section (map { $sections{$_} } sort keys %sections) {
         if $section->{where} && !$commands{ $section->{name} };
 }
 
+# the parameters: each directive's handler is in one file, with what it reads
+
+my %elsewhere = ('ngx_module/ngx_http_sluice_tls.c'
+                 => 'ngx_module/ngx_http_sluice_redis_conf.c');
+my (%words, %syntaxes);
+
+for my $file (sort glob 'ngx_module/*.c') {
+    my $of = $elsewhere{$file} || $file;
+    my $n = 0;
+
+    for my $line (lines_of($file)) {
+        $n++;
+
+        if ($line =~ /^(ngx_http_sluice_\w+)\(ngx_conf_t \*cf/) {
+            my ($name) = grep { $commands{$_}{handler} eq $1 } keys %commands;
+            $syntaxes{$of}{$name} = 1 if $name;
+        }
+
+        while ($line =~ /(?:strn?cmp\([^"]*|ngx_string\()"([a-z_]+)(=?)([a-z_]*)"/g)
+        {
+            my ($word, $is, $value) = ($1, $2, $3);
+            next if !$is && $line !~ /cmp\(value\b/;
+            $words{$of}{"$word$is"}{$value} = "$file:$n";
+        }
+    }
+}
+
+my $parameters = 0;
+my $pages = join '', map { lines_of($_) } glob 'docs/*.md';
+
+for my $file (sort keys %syntaxes) {
+    my @names = sort keys %{ $syntaxes{$file} };
+    my $syntax = join ' ', map { map { $_->[1] } @{ $sections{$_}{Syntax} || [] } }
+                 @names;
+
+    for my $word (sort keys %{ $words{$file} }) {
+        for my $value (sort keys %{ $words{$file}{$word} }) {
+            $parameters++;
+            my $is = $word =~ /=$/;
+            my $there = $is ? $syntax =~ /\b\Q$word\E(?:[^\s\]]*\b)?\Q$value\E/
+                            : $syntax =~ /\b\Q$word\E\b/;
+
+            # what a parameter may be, as secret=tenant; the name of a scheme
+            next if !$is && ($pages =~ /=\Q$word\E`/ || $names[0] eq 'sluice_verify'
+                             && $pages =~ /^\| `\Q$word\E` \|/m);
+
+            bad($words{$file}{$word}{$value},
+                "$word$value is not in the syntax of @names") if !$there;
+        }
+    }
+
+    for my $name (@names) {
+        for my $part (@{ $sections{$name}{Syntax} || [] }) {
+            for my $word ($part->[1] =~ /\b([a-z_]+=)/g) {
+                next if $words{$file}{$word};
+                next if $name eq 'sluice_verify'
+                        && grep { /is\(name, name_len, "\Q@{[$word =~ s,=,,r]}\E"/ }
+                           lines_of('core/scheme_set.c');
+                bad($part->[0], "$name does not read $word");
+            }
+        }
+    }
+}
+
+die "no parameters were found\n" if $parameters < 20;
+
 # the lists
 
 my $readme = join '', grep { /^\| `sluice_/ } lines_of('README.md');
@@ -162,6 +233,19 @@ for my $name (sort keys %commands) {
 for my $name (sort keys %variables) {
     bad($variables{$name}, "\$$name is not in docs/edge.md")
         if $list !~ /`\$\Q$name\E`/;
+}
+
+for my $file ('README.md', sort glob 'docs/*.md') {
+    my $n = 0;
+
+    for my $line (lines_of($file)) {
+        $n++;
+
+        for my $name ($line =~ /\$(sluice_[a-z_]*[a-z])/g) {
+            bad("$file:$n", "there is no variable \$$name")
+                if !$variables{$name};
+        }
+    }
 }
 
 # the settings of schemes, and the numbers
@@ -194,5 +278,5 @@ if ($bad) {
     exit 1;
 }
 
-printf "docs: %d directives, %d variables\n", scalar keys %commands,
-       scalar keys %variables;
+printf "docs: %d directives, %d parameters, %d variables\n",
+       scalar keys %commands, $parameters, scalar keys %variables;
