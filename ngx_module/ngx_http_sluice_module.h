@@ -213,6 +213,25 @@ ngx_int_t ngx_http_sluice_refuse_method(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
 
 
+/* The next field of a list, from its first part and 0 on; NULL: none is left */
+
+static ngx_inline ngx_table_elt_t *
+ngx_http_sluice_field(ngx_list_part_t **part, ngx_uint_t *i)
+{
+    while (*i == (*part)->nelts) {
+
+        if ((*part)->next == NULL) {
+            return NULL;
+        }
+
+        *part = (*part)->next;
+        *i = 0;
+    }
+
+    return (ngx_table_elt_t *) (*part)->elts + (*i)++;
+}
+
+
 /* _verify_conf.c, _verify.c */
 
 char *ngx_http_sluice_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

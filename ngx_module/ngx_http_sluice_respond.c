@@ -435,22 +435,11 @@ ngx_http_sluice_respond_forget(ngx_http_request_t *r, const char *name)
     ngx_table_elt_t  *h;
 
     part = &r->headers_out.headers.part;
-    h = part->elts;
+    i = 0;
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (ngx_strcmp(h[i].key.data, name) == 0) {
-            h[i].hash = 0;
+    while ((h = ngx_http_sluice_field(&part, &i)) != NULL) {
+        if (ngx_strcmp(h->key.data, name) == 0) {
+            h->hash = 0;
         }
     }
 }

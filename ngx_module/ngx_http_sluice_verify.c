@@ -520,26 +520,16 @@ ngx_http_sluice_header(ngx_http_request_t *r, const ngx_str_t *name,
     found = NULL;
 
     part = &r->headers_in.headers.part;
-    h = part->elts;
+    i = 0;
 
-    for (i = 0; /* void */ ; i++) {
+    while ((h = ngx_http_sluice_field(&part, &i)) != NULL) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash == hash
-            && h[i].key.len == name->len
-            && ngx_strncmp(h[i].lowcase_key, name->data, name->len) == 0)
+        if (h->hash == hash
+            && h->key.len == name->len
+            && ngx_strncmp(h->lowcase_key, name->data, name->len) == 0)
         {
             if (found == NULL) {
-                found = &h[i];
+                found = h;
             }
 
             (*n)++;
