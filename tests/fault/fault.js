@@ -124,8 +124,9 @@ const sender = (told, persist) => async (...all) => {
 };
 
 async function fault({ name, disturb, after, again = false, persist = false,
-    alerts, ready = () => {}, settled = () => {}, times = TIMES, least = 0, statuses = [200],
-    lanes = 32, edge: options = {}, redis = ['--appendfsync', 'always'],
+    alerts, ready = () => {}, settled = () => {}, times = TIMES, least = 0,
+    statuses = [200], lanes = 32, edge: options = {},
+    redis = ['--appendfsync', 'always'],
     reach = (house) => `unix:${house.socket}`, excused = new Set(), skip = '' })
 {
     if (skip) {
@@ -173,8 +174,9 @@ async function fault({ name, disturb, after, again = false, persist = false,
     const refused = load.others(200);
 
     console.log(`# ${name}: ${load.next} events in ${seconds.toFixed(1)} s, ${
-        rounds} times, all settled in ${settling.toFixed(1)} s; ${accepted.length} answered 200, ${refused.length
-    } otherwise, ${broken.size} not at once; lost ${lost.length}, doubled ${
+        rounds} times, all settled in ${settling.toFixed(1)} s; ${
+        accepted.length} answered 200, ${refused.length} otherwise, ${
+        broken.size} not at once; lost ${lost.length}, doubled ${
         doubled.length}${excused.size ? `; ${missing.length} of ${excused.size
     } that the test destroyed are missing` : ''}`);
 

@@ -67,8 +67,6 @@ function one(name, states, spooled, { options = '', ...more }) {
 
             /* what is spooled would be refused for good too, and set aside */
             if (whole && spooled) {
-                await until(async () => (await edge.status())
-                    .redis[0].processes.ready === 2, 'both processes');
                 await emptied(place(name));
             }
             const before = { ...load.told };
@@ -78,6 +76,8 @@ function one(name, states, spooled, { options = '', ...more }) {
             await rest(all.rand() * still);
             await state.end(all);
             await more(['accepted']);
+            await until(async () => (await edge.status())
+                .redis[0].processes.ready === 2, 'both processes', 30000);
 
             seen[which].times += 1;
             for (const [word, n] of Object.entries(load.told)) {
