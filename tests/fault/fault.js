@@ -180,7 +180,8 @@ async function fault({ name, disturb, after, again = false, persist = false,
         doubled.length}${excused.size ? `; ${missing.length} of ${excused.size
     } that the test destroyed are missing` : ''}`);
 
-    is(load.others(...statuses).length, 0, `${name}: only ${statuses}`);
+    is(short(load.others(...statuses)).map(([id, { status, headers, text }]) =>
+        [id, status, headers['x-status'], text]), [], `${name}: only ${statuses}`);
     is(short(lost), [], `${name}: none of ${accepted.length} is lost`);
     is(short(doubled), [], `${name}: none is doubled`);
     const known = new Set(accepted);

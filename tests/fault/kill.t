@@ -44,7 +44,7 @@ faults({
         const { house, rand, n } = all;
 
         /* the table is changed 100 ms later at most, and takes some */
-        await change(house.redis, 1000 + n);
+        await change(house.redis, n);
         await rest(rand() * 120);
         await kill(all);
     },

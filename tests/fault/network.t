@@ -28,6 +28,7 @@ const door = (state) => ({
 const cut = (to, name) => ({
     name,
     says: ['away'],
+    met: 1,
     async begin({ house, rand }) {
         for (let n = 0; n < CUTS; n += 1) {
             const before = house.door.cuts;

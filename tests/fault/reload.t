@@ -93,7 +93,7 @@ async function silent({ house, rand }, act) {
 const upgraded = whole('upgrade, full zones');
 const plain = reloads((all, reload) => reload());
 const all_of_it = reloads(async (all, reload) => {
-    await change(all.house.redis, 1000 + all.n);
+    await change(all.house.redis, all.n);
     await (all.n % SILENT ? reload() : silent(all, reload));
 });
 

@@ -13,6 +13,7 @@
  *   whole   503 with a spool too: the same call would be refused again
  *   begin   async ({ house, edge, rand, ... })
  *   end     the same, when events have met the state
+ *   met     answers of those that it takes, before it ends
  *   still   ms that it goes on then, at most
  */
 
@@ -21,7 +22,7 @@ const path = require('path');
 const { is, ok, until, rest, emptied } = require('./fault');
 const { dir } = require('../e2e/edge');
 
-const MET = 16;           /* answers of a state, before it ends */
+const MET = 16;           /* answers of a state, when it does not say */
 const TIMEOUT = 500;      /* ms, sluice_redis */
 
 const server = (more) => `
@@ -56,26 +57,26 @@ function one(name, states, spooled, { options = '', ...more }) {
             const { load, edge } = all;
             const which = (all.n - 1) % states.length;
             const state = states[which];
-            const { says, whole, still = 0 } = state;
+            const { says, whole, met = MET, still = 0 } = state;
             const count = (words) => words.reduce((sum, word) =>
                 sum + (load.told[word] || 0), 0);
-            const more = (words) => {
-                const there = count(words);
-                return until(() => count(words) >= there + MET,
+            const more = (words, n, there = count(words)) =>
+                until(() => count(words) >= there + n,
                     `${name}, ${state.name}: ${words}`, 30000);
-            };
 
             /* what is spooled would be refused for good too, and set aside */
             if (whole && spooled) {
                 await emptied(place(name));
             }
             const before = { ...load.told };
+            const words = says.length === 0 ? ['accepted']
+                : spooled && !whole ? ['spooled'] : says;
+            const there = count(words);
             await state.begin(all);
-            await more(says.length === 0 ? ['accepted']
-                : spooled && !whole ? ['spooled'] : says);
+            await more(words, met, there);
             await rest(all.rand() * still);
             await state.end(all);
-            await more(['accepted']);
+            await more(['accepted'], MET);
             await until(async () => (await edge.status())
                 .redis[0].processes.ready === 2, 'both processes', 30000);
 
