@@ -129,6 +129,10 @@ async function fault({ name, disturb, after, again = false, persist = false,
     redis = ['--appendfsync', 'always'],
     reach = (house) => `unix:${house.socket}`, excused = new Set(), skip = '' })
 {
+    if (ONLY && ONLY !== name) {
+        return;
+    }
+
     if (skip) {
         ok(true, `${name} # SKIP ${skip}`);
         return;
@@ -205,9 +209,7 @@ async function fault({ name, disturb, after, again = false, persist = false,
 const faults = (...classes) => run(async () => {
     console.log(`# FAULT_SEED=${SEED}`);
     for (const one of classes) {
-        if (!ONLY || ONLY === one.name) {
-            await fault(one);
-        }
+        await fault(one);
     }
 });
 

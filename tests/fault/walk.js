@@ -77,8 +77,11 @@ function one(name, states, spooled, { options = '', ...more }) {
             await rest(all.rand() * still);
             await state.end(all);
             await more(['accepted'], MET);
-            await until(async () => (await edge.status())
-                .redis[0].processes.ready === 2, 'both processes', 30000);
+            await until(async () => {
+                const { ready, unused } = (await edge.status())
+                    .redis[0].processes;
+                return ready > 0 && ready + unused === 2;
+            }, 'both processes', 60000);
 
             seen[which].times += 1;
             for (const [word, n] of Object.entries(load.told)) {
