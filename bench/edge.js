@@ -8,14 +8,15 @@
  *   processes  two worker processes
  *   spool      Redis away, events on the disk, synced
  *   latency    at half of the rate that Sluice reached: what it adds
+ *   replay     live requests beside the replay of what was spooled
  */
 
 'use strict';
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { startRedis, stopAll } = require('./house');
-const { post, rounds } = require('./load');
+const { startRedis, stop, stopAll, until } = require('./house');
+const { load, post, rounds } = require('./load');
 const servers = require('./servers');
 const webhook = require('./webhook');
 
@@ -23,6 +24,7 @@ const KINDS = ['no', 'everysec', 'always'];
 const CONNECTIONS = [64, 256, 1024];
 const PROCESSES = 4;       /* of NGINX, beside one, with AOF */
 const RESTING = 256;      /* connections at half load */
+const SPOOLED = 50000;    /* events that are replayed, by seconds of a round */
 const WAIT = '{acme}:webhooks:wait';
 
 const median = (values) => [...values].sort((a, b) => a - b)[
@@ -131,20 +133,89 @@ const spool = async (dir, options) => {
     ]);
 };
 
-/* `before`: the rounds of the peers, when they ran */
+/* a load of half of what was reached; `before`: the rounds of the peers, when
+   they ran */
+const halfLoad = (before) => {
+    const reached = before.peers
+        ? median(before.peers.all.sluice.map(({ rate }) => rate)) : 40000;
+    const delay = Math.max(1, Math.round(RESTING * 1000 / (reached / 2)));
+
+    return { connections: RESTING, delay };
+};
+
 const latency = async (dir, options, before) => {
     const redis = await startRedis(dir, options.aof);
     const nginx = await servers.sluice(path.join(dir, 'sluice'),
         { meta: redis });
-    const reached = before.peers
-        ? median(before.peers.all.sluice.map(({ rate }) => rate)) : 40000;
-    const delay = Math.max(1, Math.round(RESTING * 1000 / (reached / 2)));
-    const half = { connections: RESTING, delay };
+    const half = halfLoad(before);
 
     return [plain(nginx, redis, half), sluice(nginx, redis, half)];
 };
 
-const GROUPS = { peers, refused, durable, processes, spool, latency };
+/* files of so many events, as an edge leaves them that finds no Redis */
+const fill = async (dir, seconds) => {
+    const spool = path.join(dir, 'spooled');
+    const away = await servers.sluice(path.join(dir, 'away'),
+        { meta: { socket: path.join(dir, 'nowhere.sock') } },
+        { more: `sluice_spool ${spool} size=16g;` });
+    let n = 0;
+
+    while (n < SPOOLED * Math.max(seconds, 2)) {
+        n += (await load(dir, { url: away.url('/hooks/meta') },
+            seconds)).requests;
+    }
+
+    await stop(away.child);
+    return fs.readdirSync(spool).map((file) => path.join(spool, file));
+};
+
+const replay = async (dir, options, before) => {
+    const redis = await startRedis(dir, options.aof);
+    const files = await fill(dir, options.seconds);
+    const spool = path.join(dir, 'spool');
+    const nginx = await servers.sluice(path.join(dir, 'sluice'),
+        { meta: redis }, { more: `sluice_spool ${spool} size=16g;` });
+    const status = async () => (await (await fetch(nginx.url('/status'),
+        { headers: { connection: 'close' } })).json()).spool;
+    let from;
+
+    const beside = {
+        /* they are adopted within a second; the same again and again */
+        async before() {
+            files.forEach((file) => fs.linkSync(file,
+                path.join(spool, path.basename(file))));
+            from = (await status()).replayed;
+            await until('the replay', async () =>
+                (await status()).replayed > from);
+            from = (await status()).replayed;
+        },
+        /* and what is left, alone */
+        async after(seconds) {
+            const there = await status();
+            const began = Date.now();
+
+            await until('the end of the replay', async () =>
+                (await status()).segments === 0, null, 600000);
+            return {
+                replayed: (there.replayed - from) / seconds,
+                alone: ((await status()).replayed - there.replayed)
+                    / Math.max(Date.now() - began, 1) * 1000,
+            };
+        },
+        wait: null,
+    };
+
+    return [
+        ['half', 'half load', halfLoad(before)],
+        ['full', '64 connections that never rest', {}],
+    ].flatMap(([name, title, kind]) => [
+        sluice(nginx, redis, { ...kind, name, title: `${title}, no replay` }),
+        sluice(nginx, redis, { ...kind, ...beside, name: `${name}-replay`,
+            title: `${title}, beside a replay` }),
+    ]);
+};
+
+const GROUPS = { peers, refused, durable, processes, spool, latency, replay };
 
 /* -> { group: { variants, all } } of those named */
 const edge = async (dir, names, options) => {
@@ -160,7 +231,9 @@ const edge = async (dir, names, options) => {
         results[name] = { variants, all: await rounds(variants, own, options) };
         await stopAll();
         /* what was spooled is large */
-        fs.rmSync(path.join(own, 'spool'), { recursive: true, force: true });
+        for (const spool of ['spool', 'spooled']) {
+            fs.rmSync(path.join(own, spool), { recursive: true, force: true });
+        }
     }
 
     return results;

@@ -65,18 +65,28 @@ const spool = ({ all }) => [64, 256].map((n) =>
         ratio(all[`spooled-${n}`], all[`enqueued-${n}`], speed), '>=', 0.5));
 
 /* what is added, in ms: a difference, of medians and of the rounds */
-const added = ({ all }, percentile, most) => {
+const added = ({ all }, percentile, most, name = 'sluice', to = 'return',
+    what = '`return 200`') =>
+{
     const value = (f) => f[percentile];
-    const of = (name) => all[name].map(value);
-    const medians = median(of('sluice')) - median(of('return'));
-    const rounds = median(of('sluice').map((x, i) => x - of('return')[i]));
+    const of = (variant) => all[variant].map(value);
+    const medians = median(of(name)) - median(of(to));
+    const rounds = median(of(name).map((x, i) => x - of(to)[i]));
 
-    return [`${percentile} over \`return 200\``, `${ms(medians)} ms`,
+    return [`${percentile} over ${what}`, `${ms(medians)} ms`,
             `${ms(rounds)} ms`, most ? `<= ${ms(most)} ms` : '',
             most ? (medians <= most ? 'yes' : 'no') : ''];
 };
 
 const latency = (group) => [added(group, 'p50'), added(group, 'p99', 2)];
+
+const replay = (group) => ['half', 'full'].flatMap((name) => [
+    ...['p50', 'p99'].map((percentile) => added(group, percentile, 0,
+        `${name}-replay`, name, `no replay, ${name} load`)),
+    ...[['replayed', 'beside it'], ['alone', 'after it']].map(([f, when]) =>
+        [`replayed/s, ${name} load, ${when}`,
+         rate(median(column(group.all[`${name}-replay`], f))), '', '', '']),
+]);
 
 const HEADS = {
     peers: 'The same webhook to each',
@@ -85,9 +95,10 @@ const HEADS = {
     processes: 'Two worker processes',
     spool: 'Redis away: events on the disk, each answered after its fdatasync',
     latency: 'At half of that rate: 256 connections that rest between requests',
+    replay: 'Live requests beside the replay of spooled events',
 };
 
-const RATIOS_OF = { peers, refused, durable, spool, latency };
+const RATIOS_OF = { peers, refused, durable, spool, latency, replay };
 
 /* -> paragraphs */
 const edgeReport = (results, { seconds }) => [

@@ -97,6 +97,8 @@ const settled = async (redis) => {
  *   status       what is expected, 200
  *   forged       the signature is wrong
  *   connections  of wrk, 64; delay: ms that each rests before a request
+ *   before       async () what is done before the load begins
+ *   after        async (seconds) after it: more figures
  */
 const round = async (variant, dir, seconds, tick) => {
     const { redis, wait, quiet } = variant;
@@ -105,6 +107,10 @@ const round = async (variant, dir, seconds, tick) => {
 
     await settled(redis);
     await redis.client.flushall('SYNC');
+
+    if (variant.before) {
+        await variant.before();
+    }
 
     const called = await calls(redis);
     const before = Object.fromEntries(Object.entries(groups)
@@ -119,6 +125,10 @@ const round = async (variant, dir, seconds, tick) => {
 
     for (const [name, pids] of Object.entries(groups)) {
         figures[name] = (sum(pids) - before[name]) / result.requests;
+    }
+
+    if (variant.after) {
+        Object.assign(figures, await variant.after(result.us / 1e6));
     }
 
     if (wait) {
@@ -167,4 +177,4 @@ const rounds = async (variants, dir, { rounds: n, seconds, tick, say }) => {
     return all;
 };
 
-module.exports = { post, rounds };
+module.exports = { load, post, rounds };

@@ -31,6 +31,10 @@ const httpBlock = (port, redis, more) => `
             return 200;
         }
 
+        location = /status {
+            sluice_status;
+        }
+
         location /hooks/ {
             sluice_verify meta secret=${webhook.SECRET} verify_token=bench;
             sluice_limit zone=tenants rate=100000r/s burst=1000000;
@@ -60,17 +64,18 @@ const httpBlock = (port, redis, more) => `
     }
 `;
 
-/* -> { pids, url(path) } */
+/* -> { child, pids, url(path) } */
 const sluice = async (dir, redis, { processes = 1, more = '' } = {}) => {
     const port = await freePort();
 
     fs.mkdirSync(dir, { recursive: true });
 
-    const { pids } = await startNginx(dir, nginxConf(dir, port,
+    const { child, pids } = await startNginx(dir, nginxConf(dir, port,
         httpBlock(port, redis, more), `worker_processes ${processes};`), port,
     { processes });
 
-    return { pids, url: (location) => `http://127.0.0.1:${port}${location}` };
+    return { child, pids,
+             url: (location) => `http://127.0.0.1:${port}${location}` };
 };
 
 /* the same call of the same script, by ngx_lua and a pool of connections */

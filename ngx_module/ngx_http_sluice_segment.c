@@ -474,6 +474,8 @@ ngx_http_sluice_segment_adopt(ngx_http_sluice_main_conf_t *mcf)
     }
 
     (void) ngx_close_dir(&dir);
+
+    ngx_http_sluice_spool_count(mcf);
 }
 
 

@@ -223,6 +223,9 @@ stop_nginx('KILL');
 kill 'KILL', @old;
 ok(wait_for(sub { !grep { !gone($_) } @old }), 'all killed');
 edge(workers => 2);
+ok(wait_for(sub { status_of()->{spool}{segments} == 1 }),
+   'all killed: its file is counted');
+cmp_ok(status_of()->{spool}{bytes}, '>', 30 * 100, 'all killed: its bytes');
 $redis = start_redis($sock);
 back('all killed', $ids);
 
@@ -389,6 +392,26 @@ is(scalar(grep { $_->[1] == 200 } @many), 20, 'files: all 200');
 cmp_ok(scalar(() = files('*.spool')), '>=', 7, 'files: several');
 $redis = start_redis($sock);
 back('files', [ map { $_->[0] } @many ]);
+
+# live events come through beside the replay, and its order is kept
+
+edge(spool => 'size=64m segment=8m');
+redis_try($sock, 'FLUSHALL');
+stop_redis($redis);
+unlink $sock;
+my @before = map { my $id = "b$_"; post("/x?id=$id", $large); $id } 1 .. 800;
+$redis = start_redis($sock);
+my %live;
+for (my $n = 1; files('*.spool'); $n++) {
+    my (undef, $answer) = post("/x?id=live$n", '{}');
+    $live{"live$n"} = 1 if $answer =~ /\r\n\r\naccepted/;
+}
+my @queue = split ' ', queue();
+is(join(' ', grep { /^b/ } @queue), "@before", 'live: the order is kept');
+is(scalar(grep { $live{$_} } @queue), keys %live, 'live: all are there');
+my ($last) = grep { $queue[$_] eq $before[-1] } 0 .. $#queue;
+cmp_ok(scalar(grep { $live{$_} } @queue[0 .. $last]), '>', 0,
+       'live: some came through meanwhile');
 
 # too old: set aside, not forgotten
 

@@ -156,5 +156,8 @@ faults({
             one.tear();
         }));
         await back(all);
+
+        /* a file is damaged once: afterwards it could not be read here */
+        await until(() => segments(damaged).length === 0, 'the replay', 60000);
     },
 });
