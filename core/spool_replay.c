@@ -35,6 +35,8 @@ sluice_spool_replay_next(sluice_spool_replay_t *replay, const uint8_t *p,
                                 &next, &n)
               == SLUICE_SPOOL_GOOD
            && next.time >= since
+           && (replay->most == 0
+               || replay->njobs + next.njobs <= replay->most)
            && sluice_spool_joins(first, replay->njobs, bytes, &next))
     {
         replay->upto = next.number;

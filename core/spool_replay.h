@@ -14,6 +14,8 @@ typedef struct {
     sluice_spool_segment_t  segment;
     uint64_t                last;      /* the number before what comes next */
     uint64_t                alone;     /* up to it one record a call */
+    size_t                  most;      /* jobs of a call that joins records,
+                                          set by the host; 0: as they fit */
 
     /* the call: records that lie side by side */
     sluice_spool_record_t   first;

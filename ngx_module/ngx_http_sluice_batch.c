@@ -25,7 +25,8 @@ const sluice_script_t *const  ngx_http_sluice_batch_scripts[1] = {
 
 
 static ngx_http_sluice_batch_t *ngx_http_sluice_batch_open(
-    ngx_http_sluice_link_t *link, const ngx_str_t *base, ngx_uint_t major);
+    ngx_http_sluice_link_t *link, const ngx_str_t *base, ngx_uint_t major,
+    ngx_http_sluice_spool_t *held);
 static void ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch);
 static void ngx_http_sluice_batch_keep(ngx_http_sluice_batch_t *batch,
     ngx_uint_t call, ngx_http_sluice_job_e result);
@@ -44,8 +45,19 @@ ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
     ngx_http_sluice_item_t *item, ngx_uint_t major)
 {
     ngx_http_sluice_batch_t  *batch;
+    ngx_http_sluice_spool_t  *held;
 
-    batch = ngx_http_sluice_batch_open(link, &item->base, major);
+    held = NULL;
+
+    if (item->held) {
+        held = ngx_http_sluice_held(link, &item->base,
+                               ngx_http_sluice_depth_class(item->priority));
+        if (held == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    batch = ngx_http_sluice_batch_open(link, &item->base, major, held);
     if (batch == NULL) {
         return NGX_ERROR;
     }
@@ -70,16 +82,18 @@ ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
 
 static ngx_inline ngx_uint_t
 ngx_http_sluice_batch_is(const ngx_http_sluice_batch_t *batch,
-    const ngx_str_t *base, ngx_uint_t major)
+    const ngx_str_t *base, ngx_uint_t major,
+    const ngx_http_sluice_spool_t *held)
 {
-    return batch->major == major && batch->len == base->len
+    return batch->major == major && batch->held == held
+           && batch->len == base->len
            && ngx_memcmp(batch->base, base->data, base->len) == 0;
 }
 
 
 static ngx_http_sluice_batch_t *
 ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
-    const ngx_str_t *base, ngx_uint_t major)
+    const ngx_str_t *base, ngx_uint_t major, ngx_http_sluice_spool_t *held)
 {
     uint32_t                  hash;
     ngx_queue_t              *bucket, *q;
@@ -91,7 +105,7 @@ ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
         q = ngx_queue_last(&link->open);
         batch = ngx_queue_data(q, ngx_http_sluice_batch_t, queue);
 
-        if (ngx_http_sluice_batch_is(batch, base, major)) {
+        if (ngx_http_sluice_batch_is(batch, base, major, held)) {
             return batch;
         }
     }
@@ -106,7 +120,7 @@ ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
         batch = ngx_queue_data(q, ngx_http_sluice_batch_t, bucket);
 
         if (batch->hash == hash
-            && ngx_http_sluice_batch_is(batch, base, major))
+            && ngx_http_sluice_batch_is(batch, base, major, held))
         {
             return batch;
         }
@@ -127,6 +141,7 @@ ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
     }
 
     batch->link = link;
+    batch->held = held;
     batch->result = NGX_HTTP_SLUICE_JOB_NONE;
     batch->major = major;
     batch->hash = hash;
@@ -182,6 +197,11 @@ ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch)
     }
 
     link = batch->link;
+
+    if (batch->held) {
+        ngx_http_sluice_batch_keep(batch, 0, NGX_HTTP_SLUICE_JOB_FULL);
+        return;
+    }
 
     if (!ngx_http_sluice_redis_takes(link)) {
         ngx_http_sluice_batch_keep(batch, 0, NGX_HTTP_SLUICE_JOB_AWAY);

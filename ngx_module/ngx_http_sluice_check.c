@@ -12,8 +12,9 @@ static ngx_uint_t ngx_http_sluice_returns(ngx_conf_t *cf);
 char *
 ngx_http_sluice_check(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
 {
-    size_t                     max;
-    ngx_http_core_loc_conf_t  *clcf;
+    size_t                        max;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_sluice_main_conf_t  *mcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -22,6 +23,15 @@ ngx_http_sluice_check(ngx_conf_t *cf, ngx_http_sluice_loc_conf_t *conf)
                            "\"sluice_enqueue\" in location \"%V\" has no "
                            "\"sluice_verify\": to take requests from anyone "
                            "say \"sluice_verify none\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_sluice_module);
+
+    if (conf->depth && conf->depth->spool && mcf->spool == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"over=spool\" of \"sluice_queue_limit\" in \"%V\" "
+                           "needs \"sluice_spool\"", &clcf->name);
         return NGX_CONF_ERROR;
     }
 

@@ -140,6 +140,14 @@ typedef struct {
 } ngx_http_sluice_limit_t;
 
 
+/* sluice_queue_limit */
+
+typedef struct {
+    int64_t                         limits[NGX_HTTP_SLUICE_CLASSES];
+    unsigned                        spool:1;    /* over=spool */
+} ngx_http_sluice_depth_conf_t;
+
+
 /* sluice_json */
 
 typedef struct {
@@ -224,6 +232,9 @@ struct ngx_http_sluice_main_conf_s {
                                                 /* secrets of each, at most */
     ngx_shm_zone_t                 *status;
     ngx_http_sluice_spool_conf_t   *spool;      /* NULL: none */
+    int64_t                         held[NGX_HTTP_SLUICE_CLASSES];
+                                                /* the lowest numbers with
+                                                   over=spool; 0: none */
     ngx_http_sluice_tenants_t      *tenants;    /* NULL: no table */
     ngx_http_core_loc_conf_t       *core;       /* of http{}: the resolver */
     ngx_http_sluice_process_t      *process;
@@ -239,7 +250,7 @@ typedef struct {
     ngx_uint_t                      limit_status;
     ngx_uint_t                      limit_log_level;
     ngx_flag_t                      limit_dry_run;
-    int64_t                        *depth;      /* by class, or NULL */
+    ngx_http_sluice_depth_conf_t   *depth;      /* NULL: no limit */
     ngx_array_t                    *json;       /* ngx_http_sluice_json_t */
     ngx_http_sluice_pointers_t     *pointers;   /* made from it, or NULL */
     ngx_http_sluice_enqueue_t      *enqueue;

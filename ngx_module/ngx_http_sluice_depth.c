@@ -1,5 +1,6 @@
 /*
- * sluice_queue_limit NUMBER [medium=NUMBER] [low=NUMBER] | off
+ * The gate of sluice_queue_limit: how many jobs wait in a queue, and what
+ * becomes of an event when they are too many.
  *
  * How many jobs wait in a queue is asked beside the traffic, at most once a
  * second for a queue with traffic, and no request waits for the answer.  In
@@ -7,12 +8,13 @@
  * or what a rate refuses, or a duplicate, would close the gate for others.
  */
 
-#include "ngx_http_sluice_link.h"
+#include "ngx_http_sluice_spool.h"
 
 
 #define NGX_HTTP_SLUICE_DEPTHS        1024   /* queues that are known */
 #define NGX_HTTP_SLUICE_DEPTH_ASK     1000   /* ms from answer to question */
 #define NGX_HTTP_SLUICE_DEPTH_KNOWN   5000   /* ms for which it is believed */
+#define NGX_HTTP_SLUICE_DEPTH_FRESH   2000   /* the same, for the replay */
 
 
 typedef struct {
@@ -22,9 +24,11 @@ typedef struct {
     int64_t                         sum;        /* of the answers so far */
     ngx_msec_t                      since;      /* when it was known */
     ngx_uint_t                      asked;      /* answers that are missing */
+    const int64_t                  *limits;     /* of a location, or NULL */
     unsigned                        tried:1;
     unsigned                        known:1;
     unsigned                        failed:1;
+    unsigned                        answered:1; /* known, or not to be known */
     u_char                          base[1];    /* sn.str is there */
 } ngx_http_sluice_depth_t;
 
@@ -36,13 +40,12 @@ struct ngx_http_sluice_depths_s {
 };
 
 
-static char *ngx_http_sluice_depth_parameter(ngx_conf_t *cf, ngx_str_t *value,
-    const char *name, int64_t *number);
-static ngx_int_t ngx_http_sluice_depth_check(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_uint_t ngx_http_sluice_depth_over(ngx_http_sluice_link_t *link,
-    ngx_str_t *base, int64_t limit);
+    ngx_str_t *base, const int64_t *limits, ngx_uint_t class,
+    ngx_uint_t half);
 static ngx_http_sluice_depth_t *ngx_http_sluice_depth_get(
+    ngx_http_sluice_link_t *link, ngx_str_t *base);
+static ngx_http_sluice_depth_t *ngx_http_sluice_depth_fresh(
     ngx_http_sluice_link_t *link, ngx_str_t *base);
 static void ngx_http_sluice_depth_ask(ngx_http_sluice_link_t *link,
     ngx_http_sluice_depth_t *depth);
@@ -62,96 +65,12 @@ static const struct {
 };
 
 
-char *
-ngx_http_sluice_queue_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+/* high is 0, medium 10, low 100; numbers in between are the next lower */
+
+ngx_uint_t
+ngx_http_sluice_depth_class(int64_t priority)
 {
-    ngx_http_sluice_loc_conf_t *lcf = conf;
-
-    char        *rv;
-    int64_t     *limits;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    if (lcf->depth != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "off") == 0 && cf->args->nelts == 2) {
-        lcf->depth = NULL;
-        return NGX_CONF_OK;
-    }
-
-    limits = ngx_pcalloc(cf->pool, NGX_HTTP_SLUICE_CLASSES * sizeof(int64_t));
-    if (limits == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (i == 1) {
-            rv = ngx_http_sluice_depth_parameter(cf, &value[i], "",
-                                                 &limits[0]);
-
-        } else if (ngx_strncmp(value[i].data, "medium=", 7) == 0) {
-            rv = ngx_http_sluice_depth_parameter(cf, &value[i], "medium=",
-                                                 &limits[1]);
-
-        } else if (ngx_strncmp(value[i].data, "low=", 4) == 0) {
-            rv = ngx_http_sluice_depth_parameter(cf, &value[i], "low=",
-                                                 &limits[2]);
-
-        } else {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" of "
-                               "\"sluice_queue_limit\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
-    }
-
-    for (i = 1; i < NGX_HTTP_SLUICE_CLASSES; i++) {
-
-        if (limits[i] == 0) {
-            limits[i] = limits[i - 1];
-        }
-
-        if (limits[i] > limits[i - 1]) {
-            return "has a lower class with a higher number: "
-                   "the lower one is refused first";
-        }
-    }
-
-    lcf->depth = limits;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_sluice_depth_parameter(ngx_conf_t *cf, ngx_str_t *value,
-    const char *name, int64_t *number)
-{
-    size_t     skip;
-    ngx_int_t  n;
-
-    skip = ngx_strlen(name);
-    n = ngx_atoi(value->data + skip, value->len - skip);
-
-    if (n == NGX_ERROR || n == 0 || *number) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid number \"%V\" in \"sluice_queue_limit\"",
-                           value);
-        return NGX_CONF_ERROR;
-    }
-
-    *number = n;
-
-    return NGX_CONF_OK;
+    return (priority == 0) ? 0 : (priority <= 10) ? 1 : 2;
 }
 
 
@@ -159,11 +78,9 @@ ngx_int_t
 ngx_http_sluice_depth_step(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     const ngx_http_sluice_loc_conf_t *conf)
 {
-    ngx_int_t               rc;
+    ngx_int_t  rc;
 
-    static const ngx_str_t  detail = ngx_string("the queue is full");
-
-    rc = ngx_http_sluice_depth_check(r, &ctx->item, conf);
+    rc = ngx_http_sluice_depth_gate(r, ctx, conf, ctx->body.len);
 
     if (rc == NGX_OK) {
         return NGX_DECLINED;
@@ -174,20 +91,15 @@ ngx_http_sluice_depth_step(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_log_error(conf->limit_log_level, r->connection->log, 0,
-                  "sluice %s the request: too many jobs wait in \"%V\"",
-                  conf->limit_dry_run ? "would limit" : "limited",
-                  &ctx->item.base);
+    return ngx_http_sluice_depth_refuse(r, ctx, conf);
+}
 
-    if (conf->limit_dry_run) {
-        ctx->dry_run = 1;
-        ctx->process->slot->limits[NGX_HTTP_SLUICE_LIMIT_DRY_RUN]++;
 
-        return NGX_DECLINED;
-    }
-
-    ctx->limited = 1;
-    ctx->process->slot->limits[NGX_HTTP_SLUICE_LIMIT_QUEUE]++;
+ngx_int_t
+ngx_http_sluice_depth_refuse(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf)
+{
+    static const ngx_str_t  detail = ngx_string("the queue is full");
 
     ngx_http_sluice_status_outcome(ctx, NGX_HTTP_SLUICE_LIMITED);
 
@@ -195,17 +107,20 @@ ngx_http_sluice_depth_step(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 }
 
 
-/* NGX_OK; NGX_BUSY: too many wait for the class of the item; NGX_ERROR */
-
-static ngx_int_t
-ngx_http_sluice_depth_check(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf)
+ngx_int_t
+ngx_http_sluice_depth_gate(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf, size_t size)
 {
-    ngx_uint_t                    class;
+    ngx_uint_t                    class, held;
+    const char                   *what;
+    ngx_http_sluice_item_t       *item;
     ngx_http_sluice_link_t       *link;
+    ngx_http_sluice_limit_e       done;
     ngx_http_sluice_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_sluice_module);
+    item = &ctx->item;
+    item->held = 0;
 
     if (ngx_http_sluice_enqueue_priority(r, item, conf->enqueue) != NGX_OK) {
         return NGX_ERROR;
@@ -216,40 +131,101 @@ ngx_http_sluice_depth_check(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    /* high is 0, medium 10, low 100; numbers in between are the next lower */
+    class = ngx_http_sluice_depth_class(item->priority);
 
-    class = (item->priority == 0) ? 0 : (item->priority <= 10) ? 1 : 2;
+    /* those on the disk come first, as long as the queue is not half empty */
 
-    return ngx_http_sluice_depth_over(link, &item->base, conf->depth[class])
-           ? NGX_BUSY : NGX_OK;
+    held = conf->depth->spool
+           && ngx_http_sluice_held_any(link, &item->base, class);
+
+    if (!ngx_http_sluice_depth_over(link, &item->base, conf->depth->limits,
+                                    class, held))
+    {
+        return NGX_OK;
+    }
+
+    if (conf->limit_dry_run) {
+        what = "would limit";
+        done = NGX_HTTP_SLUICE_LIMIT_DRY_RUN;
+        ctx->dry_run = 1;
+
+    } else if (conf->depth->spool
+               && ngx_http_sluice_held_takes(link, &item->base, class, size))
+    {
+        what = "spools";
+        done = NGX_HTTP_SLUICE_LIMIT_SPOOLED;
+        item->held = 1;
+
+    } else {
+        what = "limited";
+        done = NGX_HTTP_SLUICE_LIMIT_QUEUE;
+        ctx->limited = 1;
+    }
+
+    ctx->process->slot->limits[done]++;
+
+    ngx_log_error(conf->limit_log_level, r->connection->log, 0,
+                  "sluice %s the request: too many jobs wait in \"%V\"",
+                  what, &item->base);
+
+    return (done == NGX_HTTP_SLUICE_LIMIT_QUEUE) ? NGX_BUSY : NGX_OK;
 }
 
 
 static ngx_uint_t
-ngx_http_sluice_depth_over(ngx_http_sluice_link_t *link,
-    ngx_str_t *base, int64_t limit)
+ngx_http_sluice_depth_over(ngx_http_sluice_link_t *link, ngx_str_t *base,
+    const int64_t *limits, ngx_uint_t class, ngx_uint_t half)
 {
-    ngx_msec_t                age;
     ngx_http_sluice_depth_t  *depth;
 
-    depth = ngx_http_sluice_depth_get(link, base);
+    depth = ngx_http_sluice_depth_fresh(link, base);
+
     if (depth == NULL) {
         return 0;
     }
 
-    age = ngx_current_msec - depth->since;
+    depth->limits = limits;
 
-    if (depth->asked == 0
-        && (!depth->tried || age >= NGX_HTTP_SLUICE_DEPTH_ASK))
+    if (!depth->known
+        || ngx_current_msec - depth->since > NGX_HTTP_SLUICE_DEPTH_KNOWN)
     {
-        ngx_http_sluice_depth_ask(link, depth);
-    }
-
-    if (!depth->known || age > NGX_HTTP_SLUICE_DEPTH_KNOWN) {
         return 0;
     }
 
-    return depth->waiting >= limit;
+    return depth->waiting >= (half ? limits[class] / 2 : limits[class]);
+}
+
+
+size_t
+ngx_http_sluice_depth_room(ngx_http_sluice_link_t *link, ngx_str_t *base,
+    ngx_uint_t class)
+{
+    int64_t                   limit;
+    ngx_http_sluice_depth_t  *depth;
+
+    limit = link->main->held[class];
+
+    if (limit == 0) {
+        return NGX_MAX_SIZE_T_VALUE;
+    }
+
+    depth = ngx_http_sluice_depth_fresh(link, base);
+
+    if (depth == NULL || !depth->answered
+        || ngx_current_msec - depth->since > NGX_HTTP_SLUICE_DEPTH_FRESH)
+    {
+        return 0;
+    }
+
+    if (!depth->known) {
+        return NGX_MAX_SIZE_T_VALUE;
+    }
+
+    if (depth->limits) {
+        limit = depth->limits[class];
+    }
+
+    return (depth->waiting < limit) ? (size_t) (limit - depth->waiting) : 0;
 }
 
 
@@ -273,6 +249,26 @@ ngx_http_sluice_depth_add(ngx_http_sluice_link_t *link, const u_char *base,
     if (depth) {
         depth->waiting += n;
     }
+}
+
+
+/* What is known of the queue; asks about it when that is some time ago. */
+
+static ngx_http_sluice_depth_t *
+ngx_http_sluice_depth_fresh(ngx_http_sluice_link_t *link, ngx_str_t *base)
+{
+    ngx_http_sluice_depth_t  *depth;
+
+    depth = ngx_http_sluice_depth_get(link, base);
+
+    if (depth && depth->asked == 0
+        && (!depth->tried
+            || ngx_current_msec - depth->since >= NGX_HTTP_SLUICE_DEPTH_ASK))
+    {
+        ngx_http_sluice_depth_ask(link, depth);
+    }
+
+    return depth;
 }
 
 
@@ -403,6 +399,7 @@ ngx_http_sluice_depth_reply(void *data, const redisReply *reply)
         depth->waiting = depth->sum;
         depth->since = ngx_current_msec;
         depth->known = !depth->failed;
+        depth->answered = (reply != NULL);
     }
 }
 

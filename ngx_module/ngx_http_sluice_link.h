@@ -62,6 +62,7 @@ struct ngx_http_sluice_batch_s {
     ngx_queue_t                     bucket;     /* while it is open */
     uint64_t                        call;       /* its number, when sent */
     ngx_http_sluice_link_t         *link;
+    ngx_http_sluice_spool_t        *held;       /* not for Redis: NULL, or */
     ngx_http_sluice_job_e           result;     /* of all, when not NONE */
     ngx_uint_t                      major;
     uint32_t                        hash;
@@ -77,8 +78,9 @@ struct ngx_http_sluice_batch_s {
 extern const sluice_script_t *const  ngx_http_sluice_batch_scripts[1];
 
 /*
- * Takes the item along with those of this loop turn.  NGX_OK: it will be
- * answered by ngx_http_sluice_enqueued(), later than this call; NGX_ERROR.
+ * Takes the item along with those of this loop turn, to Redis or, item->held
+ * being set, to the spool.  NGX_OK: it will be answered by
+ * ngx_http_sluice_enqueued(), later than this call; NGX_ERROR.
  */
 ngx_int_t ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
     ngx_http_sluice_item_t *item, ngx_uint_t major);
@@ -109,6 +111,14 @@ void ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link);
 
 /* _depth.c */
 
+/* 0 high, 1 medium, 2 low */
+ngx_uint_t ngx_http_sluice_depth_class(int64_t priority);
+/*
+ * How many jobs of the class may be given to the queue from the spool now; 0:
+ * the queue is full, or that is not known yet and will be.
+ */
+size_t ngx_http_sluice_depth_room(ngx_http_sluice_link_t *link,
+    ngx_str_t *base, ngx_uint_t class);
 /* Redis has stored n jobs in the queue. */
 void ngx_http_sluice_depth_add(ngx_http_sluice_link_t *link,
     const u_char *base, size_t len, ngx_uint_t n);
@@ -183,6 +193,9 @@ struct ngx_http_sluice_link_s {
     u_char                         *known[NGX_HTTP_SLUICE_KNOWN];
     ngx_http_sluice_depths_t       *depths;     /* of queues, or NULL */
     ngx_http_sluice_spool_t        *spool;      /* NULL without sluice_spool */
+    ngx_queue_t                     spools;     /* it, and those of _held.c */
+    ngx_uint_t                      nspools;
+    ngx_http_sluice_spool_t        *replaying;  /* whose turn it is, or NULL */
     unsigned                        made:1;     /* it was ready, so that what
                                                    is lost may have been run */
     unsigned                        waiting:1;  /* `refused` is set */

@@ -145,6 +145,7 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_limit_metrics[] = {
     ngx_http_sluice_limit_row("dry_run", NGX_HTTP_SLUICE_LIMIT_DRY_RUN),
     ngx_http_sluice_limit_row("delayed", NGX_HTTP_SLUICE_LIMIT_DELAYED),
     ngx_http_sluice_limit_row("queue", NGX_HTTP_SLUICE_LIMIT_QUEUE),
+    ngx_http_sluice_limit_row("spooled", NGX_HTTP_SLUICE_LIMIT_SPOOLED),
     ngx_http_sluice_metric_end
 };
 

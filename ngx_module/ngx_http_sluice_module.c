@@ -126,7 +126,7 @@ static ngx_command_t  ngx_http_sluice_commands[] = {
       &ngx_http_sluice_log_levels },
 
     { ngx_string("sluice_queue_limit"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1234,
       ngx_http_sluice_queue_limit,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

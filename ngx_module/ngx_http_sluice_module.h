@@ -29,7 +29,8 @@ typedef enum {
     NGX_HTTP_SLUICE_JOB_AWAY,        /* no connection, or it was lost */
     NGX_HTTP_SLUICE_JOB_UNABLE,      /* Redis says that it cannot now */
     NGX_HTTP_SLUICE_JOB_UNREPLICATED, /* it is there, and may be lost yet */
-    NGX_HTTP_SLUICE_JOB_REFUSED      /* the same again would be refused too */
+    NGX_HTTP_SLUICE_JOB_REFUSED,     /* the same again would be refused too */
+    NGX_HTTP_SLUICE_JOB_LIMITED      /* of a split: its queue is full */
 } ngx_http_sluice_job_e;
 
 typedef enum {
@@ -62,6 +63,8 @@ struct ngx_http_sluice_item_s {
     int64_t                         wait;       /* ms, over the rate */
     ngx_http_sluice_job_e           job;
     unsigned                        quarantined:1;
+    unsigned                        held:1;     /* its queue is full: it is
+                                                   for the spool */
 };
 
 
@@ -394,15 +397,23 @@ ngx_int_t ngx_http_sluice_limit_delay(ngx_http_request_t *r,
     off_t size, int64_t *delay);
 
 
-/* _depth.c */
+/* _depth_conf.c, _depth.c */
 
 char *ngx_http_sluice_queue_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 /*
  * Do too many jobs wait in the queue of ctx->item, for its class?  Where
- * conf->depth is set and item->base is known.  NGX_DECLINED: it may go on; or
- * it was refused.
+ * conf->depth is set and item->base is known; `size`: bytes of its data.
+ * NGX_OK: it may go on, to the spool when item->held is set; NGX_BUSY: it is to
+ * be refused; NGX_ERROR.
  */
+ngx_int_t ngx_http_sluice_depth_gate(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf,
+    size_t size);
+/* After NGX_BUSY.  What ngx_http_finalize_request() takes */
+ngx_int_t ngx_http_sluice_depth_refuse(ngx_http_request_t *r,
+    ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
+/* Both for a request of one event.  NGX_DECLINED: it may go on. */
 ngx_int_t ngx_http_sluice_depth_step(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
 

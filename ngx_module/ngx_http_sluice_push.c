@@ -69,6 +69,11 @@ ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     ctx->waiting = 0;
 
     for (i = 0; i < ctx->nitems; i++) {
+
+        if (ctx->items[i].job == NGX_HTTP_SLUICE_JOB_LIMITED) {
+            continue;
+        }
+
         if (ngx_http_sluice_send(link, &ctx->items[i], conf) == NGX_OK) {
             ctx->waiting++;
         }
@@ -145,18 +150,22 @@ ngx_http_sluice_enqueued(ngx_http_sluice_item_t *item)
 
 
 /*
- * The request's job is that of the first item that is not durable; else it is
- * accepted, or a duplicate when all of its items are.
+ * The request's job is that of the first item that could not be stored; else
+ * it is limited, when one was; else it is accepted, or a duplicate when all of
+ * its items are.
  */
 
 static ngx_int_t
 ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
 {
     ngx_str_t                          empty;
-    ngx_uint_t                         failed, i;
+    ngx_uint_t                         failed, i, limited;
     const ngx_http_sluice_loc_conf_t  *conf;
 
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
+
     failed = 0;
+    limited = 0;
     ctx->job = NGX_HTTP_SLUICE_JOB_DUPLICATE;
 
     for (i = 0; i < ctx->nitems; i++) {
@@ -186,6 +195,10 @@ ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
             ngx_http_sluice_status_item(ctx, NGX_HTTP_SLUICE_DUPLICATE);
             break;
 
+        case NGX_HTTP_SLUICE_JOB_LIMITED:
+            limited = 1;
+            break;
+
         default:
             if (!failed) {
                 ctx->job = ctx->items[i].job;
@@ -213,11 +226,14 @@ ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
         return ngx_http_sluice_refuse_unavailable(r);
     }
 
+    if (limited) {
+        ctx->job = NGX_HTTP_SLUICE_JOB_LIMITED;
+        return ngx_http_sluice_depth_refuse(r, ctx, conf);
+    }
+
     /* of a refusal that had this as its error_page */
 
     ngx_http_sluice_respond_forget(r, "Retry-After");
-
-    conf = ngx_http_get_module_loc_conf(r, ngx_http_sluice_module);
 
     if (conf->respond) {
         return ngx_http_sluice_respond_send(r, conf->respond);

@@ -83,6 +83,7 @@ ngx_http_sluice_redis_create(ngx_http_sluice_main_conf_t *mcf,
     ngx_queue_init(&link->sent);
     ngx_queue_init(&link->done);
     ngx_queue_init(&link->spare);
+    ngx_queue_init(&link->spools);
 
     for (i = 0; i < NGX_HTTP_SLUICE_BUCKETS; i++) {
         ngx_queue_init(&link->buckets[i]);
@@ -552,8 +553,11 @@ ngx_http_sluice_redis_exit(ngx_http_sluice_main_conf_t *mcf)
 #endif
 
 #if (NGX_THREADS)
-        if (link->spool) {
-            ngx_http_sluice_spool_destroy(link->spool);
+        while (!ngx_queue_empty(&link->spools)) {
+            ngx_http_sluice_spool_destroy(
+                                 ngx_queue_data(ngx_queue_head(&link->spools),
+                                                ngx_http_sluice_spool_t,
+                                                queue));
         }
 #endif
 

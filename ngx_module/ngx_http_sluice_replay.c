@@ -15,6 +15,7 @@
 
 static void ngx_http_sluice_replay_step(ngx_event_t *ev);
 static void ngx_http_sluice_replay_begin(ngx_http_sluice_replay_t *replay);
+static void ngx_http_sluice_replay_pass(ngx_http_sluice_spool_t *spool);
 static ngx_uint_t ngx_http_sluice_replay_open(ngx_http_sluice_spool_t *spool);
 static void ngx_http_sluice_replay_next(ngx_http_sluice_spool_t *spool);
 static void ngx_http_sluice_replay_post(ngx_http_sluice_spool_t *spool,
@@ -34,14 +35,14 @@ ngx_http_sluice_replay_init(ngx_http_sluice_spool_t *spool)
     replay = &spool->replay;
 
     replay->step.handler = ngx_http_sluice_replay_step;
-    replay->step.data = spool->link;
+    replay->step.data = spool;
     replay->step.log = ngx_cycle->log;
     replay->step.cancelable = 1;
 
     replay->task.ctx = spool;
     replay->task.handler = ngx_http_sluice_replay_thread;
     replay->task.event.handler = ngx_http_sluice_replay_done;
-    replay->task.event.data = spool->link;
+    replay->task.event.data = spool;
     replay->task.event.log = ngx_cycle->log;
 }
 
@@ -52,6 +53,10 @@ ngx_http_sluice_replay_destroy(ngx_http_sluice_spool_t *spool)
     ngx_http_sluice_replay_t  *replay;
 
     replay = &spool->replay;
+
+    if (spool->link->replaying == spool) {
+        ngx_http_sluice_replay_pass(spool);
+    }
 
     if (replay->step.timer_set) {
         ngx_del_timer(&replay->step);
@@ -111,11 +116,11 @@ ngx_http_sluice_replay_remove(ngx_http_sluice_spool_t *spool)
 static void
 ngx_http_sluice_replay_step(ngx_event_t *ev)
 {
-    ngx_http_sluice_link_t *link = ev->data;
+    ngx_http_sluice_spool_t *spool = ev->data;
 
-    ngx_http_sluice_spool_t  *spool;
+    ngx_http_sluice_link_t  *link;
 
-    spool = link->spool;
+    link = spool->link;
 
     if (spool->replay.busy || spool->replay.calling || ngx_exiting) {
         return;
@@ -142,8 +147,57 @@ ngx_http_sluice_replay_step(ngx_event_t *ev)
         }
     }
 
-    if (ngx_http_sluice_replay_open(spool)) {
+    if (link->replaying == spool && !spool->replay.given) {
+        ngx_http_sluice_replay_pass(spool);
+    }
+
+    spool->replay.given = 0;
+
+    if (ngx_http_sluice_held_room(spool) == 0) {
+        ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_FULL);
+
+    } else if (ngx_http_sluice_replay_open(spool)) {
         ngx_http_sluice_replay_next(spool);
+    }
+
+    if (link->replaying == spool && !spool->replay.calling) {
+        ngx_http_sluice_replay_pass(spool);
+    }
+}
+
+
+/*
+ * The spools of a link make one call at a time, and take turns: a turn ends
+ * with the pause after the call, or when there is no call to be made.
+ */
+
+static void
+ngx_http_sluice_replay_pass(ngx_http_sluice_spool_t *spool)
+{
+    ngx_queue_t              *q;
+    ngx_http_sluice_link_t   *link;
+    ngx_http_sluice_spool_t  *next;
+
+    link = spool->link;
+    link->replaying = NULL;
+
+    for (q = ngx_queue_next(&spool->queue);
+         q != &spool->queue;
+         q = ngx_queue_next(q))
+    {
+        if (q == ngx_queue_sentinel(&link->spools)) {
+            continue;
+        }
+
+        next = ngx_queue_data(q, ngx_http_sluice_spool_t, queue);
+
+        if (next->replay.waiting) {
+            next->replay.waiting = 0;
+            next->replay.given = 1;
+            link->replaying = next;
+            ngx_post_event(&next->replay.step, &ngx_posted_events);
+            return;
+        }
     }
 }
 
@@ -244,6 +298,8 @@ ngx_http_sluice_replay_next(ngx_http_sluice_spool_t *spool)
 
     tp = ngx_timeofday();
     since = (int64_t) tp->sec * 1000 + tp->msec - spool->conf->age;
+
+    replay->state.most = ngx_http_sluice_held_room(spool);
 
     switch (sluice_spool_replay_next(&replay->state,
                                      replay->buf + replay->pos, have, end,
@@ -396,15 +452,13 @@ ngx_http_sluice_replay_read(ngx_http_sluice_replay_t *replay)
 static void
 ngx_http_sluice_replay_done(ngx_event_t *ev)
 {
-    ngx_http_sluice_link_t *link = ev->data;
+    ngx_http_sluice_spool_t *spool = ev->data;
 
     ngx_http_sluice_slot_t    *slot;
-    ngx_http_sluice_spool_t   *spool;
     ngx_http_sluice_replay_t  *replay;
 
-    spool = link->spool;
     replay = &spool->replay;
-    slot = link->main->process->slot;
+    slot = spool->link->main->process->slot;
 
     replay->busy = 0;
 
@@ -443,6 +497,7 @@ ngx_http_sluice_replay_done(ngx_event_t *ev)
         /* fall through */
 
     case NGX_HTTP_SLUICE_REPLAY_REMOVE:
+        ngx_http_sluice_held_forget(spool, replay->segment);
         ngx_http_sluice_replay_close(spool);
     }
 

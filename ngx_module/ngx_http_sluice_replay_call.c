@@ -11,6 +11,7 @@
 
 static void ngx_http_sluice_replay_records(ngx_http_sluice_spool_t *spool);
 static void ngx_http_sluice_replay_reply(void *data, const redisReply *reply);
+static ngx_uint_t ngx_http_sluice_replay_stored(const redisReply *reply);
 static void ngx_http_sluice_replay_refused(ngx_http_sluice_spool_t *spool,
     const redisReply *reply);
 
@@ -44,6 +45,18 @@ ngx_http_sluice_replay_call(ngx_http_sluice_spool_t *spool)
     if (len == 0 || first->base_len >= sizeof(base)) {
         (void) sluice_spool_replay_refused(&replay->state);
         ngx_http_sluice_replay_aside(spool, replay->state.size);
+        return;
+    }
+
+    ngx_http_sluice_held_base(spool, first->base, first->base_len);
+
+    if (ngx_http_sluice_held_room(spool) == 0) {
+        ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_FULL);
+        return;
+    }
+
+    if (spool->link->replaying && spool->link->replaying != spool) {
+        replay->waiting = 1;
         return;
     }
 
@@ -84,6 +97,7 @@ ngx_http_sluice_replay_call(ngx_http_sluice_spool_t *spool)
         return;
     }
 
+    spool->link->replaying = spool;
     replay->calling = 1;
     replay->asked = ngx_current_msec;
 
@@ -153,6 +167,9 @@ ngx_http_sluice_replay_reply(void *data, const redisReply *reply)
     {
         spool->link->main->process->slot->spool.replayed +=
                                                      replay->state.njobs;
+        ngx_http_sluice_depth_add(spool->link, (u_char *) first->base,
+                                  first->base_len,
+                                  ngx_http_sluice_replay_stored(reply));
 
     } else if (reply->type == REDIS_REPLY_INTEGER
                && (first->call ? reply->integer == (long long) first->call
@@ -186,6 +203,21 @@ ngx_http_sluice_replay_reply(void *data, const redisReply *reply)
     }
 
     ngx_http_sluice_replay_wake(spool);
+}
+
+
+static ngx_uint_t
+ngx_http_sluice_replay_stored(const redisReply *reply)
+{
+    size_t      i;
+    ngx_uint_t  n;
+
+    for (i = 0, n = 0; i < reply->elements; i++) {
+        n += reply->element[i]->type == REDIS_REPLY_INTEGER
+             && reply->element[i]->integer == 1;
+    }
+
+    return n;
 }
 
 
@@ -252,27 +284,56 @@ ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool)
 }
 
 
+ngx_uint_t
+ngx_http_sluice_spool_unwaited(ngx_http_sluice_link_t *link)
+{
+    ngx_queue_t              *q;
+    ngx_http_sluice_spool_t  *spool;
+
+    for (q = ngx_queue_head(&link->spools);
+         q != ngx_queue_sentinel(&link->spools);
+         q = ngx_queue_next(q))
+    {
+        spool = ngx_queue_data(q, ngx_http_sluice_spool_t, queue);
+
+        if (spool->replay.unwaited) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* Not enough of them: the file is kept, and it is asked again. */
 
 void
 ngx_http_sluice_spool_waited(ngx_http_sluice_link_t *link, ngx_uint_t enough)
 {
-    ngx_http_sluice_spool_t *spool;
+    ngx_queue_t              *q;
+    ngx_http_sluice_spool_t  *spool;
 
-    if (!ngx_http_sluice_spool_unwaited(link)) {
-        return;
+    for (q = ngx_queue_head(&link->spools);
+         q != ngx_queue_sentinel(&link->spools);
+         q = ngx_queue_next(q))
+    {
+        spool = ngx_queue_data(q, ngx_http_sluice_spool_t, queue);
+
+        if (!spool->replay.unwaited) {
+            continue;
+        }
+
+        spool->replay.unwaited = 0;
+        spool->replay.calling = 0;
+
+        if (enough) {
+            ngx_http_sluice_replay_remove(spool);
+
+        } else {
+            ngx_http_sluice_replay_later(spool,
+                                         NGX_HTTP_SLUICE_REPLAY_PAUSE);
+        }
     }
-
-    spool = link->spool;
-    spool->replay.unwaited = 0;
-    spool->replay.calling = 0;
-
-    if (enough) {
-        ngx_http_sluice_replay_remove(spool);
-        return;
-    }
-
-    ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
 }
 
 

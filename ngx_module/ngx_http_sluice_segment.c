@@ -27,7 +27,8 @@ static ngx_err_t ngx_http_sluice_segment_make(
 static ngx_fd_t ngx_http_sluice_segment_lock(const u_char *path,
     ngx_file_info_t *fi);
 static ngx_http_sluice_server_t *ngx_http_sluice_segment_server(
-    ngx_http_sluice_main_conf_t *mcf, const u_char *name, size_t len);
+    ngx_http_sluice_main_conf_t *mcf, const u_char *name, size_t len,
+    const u_char **held);
 static ngx_uint_t ngx_http_sluice_segment_take(
     ngx_http_sluice_main_conf_t *mcf, const u_char *name, size_t len);
 static ngx_err_t ngx_http_sluice_segment_sync_dir(
@@ -91,7 +92,8 @@ ngx_http_sluice_segment_new(ngx_http_sluice_spool_t *spool)
     }
 
     (void) ngx_snprintf((u_char *) segment->name, sizeof(segment->name),
-                        "%V.%*s%s%Z", &spool->link->server->name,
+                        "%V.%s%s%*s%s%Z", &spool->link->server->name,
+                        spool->held, spool->held[0] ? "." : "",
                         (size_t) SLUICE_SPOOL_NAME, segment->id.name,
                         ngx_http_sluice_segment_suffix);
 
@@ -411,17 +413,21 @@ ngx_http_sluice_segment_lock(const u_char *path, ngx_file_info_t *fi)
 }
 
 
-/* Of "<server>.<name>.spool", or NULL */
+/*
+ * Of "<server>.<name>.spool", or NULL.  *held: what stands before the name of
+ * the file of a queue that is full, or NULL.
+ */
 
 static ngx_http_sluice_server_t *
 ngx_http_sluice_segment_server(ngx_http_sluice_main_conf_t *mcf,
-    const u_char *name, size_t len)
+    const u_char *name, size_t len, const u_char **held)
 {
     size_t                      tail;
-    ngx_uint_t                  i;
-    ngx_http_sluice_server_t  **server;
+    ngx_str_t                   own;
+    ngx_http_sluice_server_t   *server;
 
     tail = 1 + SLUICE_SPOOL_NAME + sizeof(ngx_http_sluice_segment_suffix) - 1;
+    *held = NULL;
 
     if (len <= tail || name[len - tail] != '.'
         || ngx_strcmp(name + len - (sizeof(ngx_http_sluice_segment_suffix) - 1),
@@ -431,17 +437,24 @@ ngx_http_sluice_segment_server(ngx_http_sluice_main_conf_t *mcf,
         return NULL;
     }
 
-    server = mcf->servers.elts;
+    own.data = (u_char *) name;
+    own.len = len - tail;
 
-    for (i = 0; i < mcf->servers.nelts; i++) {
-        if (server[i]->name.len == len - tail
-            && ngx_strncmp(server[i]->name.data, name, len - tail) == 0)
-        {
-            return server[i];
-        }
+    server = ngx_http_sluice_redis_find(mcf, &own);
+
+    if (server || own.len <= 1 + NGX_HTTP_SLUICE_HELD_NAME) {
+        return server;
     }
 
-    return NULL;
+    own.len -= 1 + NGX_HTTP_SLUICE_HELD_NAME;
+
+    if (own.data[own.len] != '.') {
+        return NULL;
+    }
+
+    *held = own.data + own.len + 1;
+
+    return ngx_http_sluice_redis_find(mcf, &own);
 }
 
 
@@ -487,12 +500,14 @@ ngx_http_sluice_segment_take(ngx_http_sluice_main_conf_t *mcf,
 {
     ngx_fd_t                         fd;
     ngx_file_info_t                  fi;
+    const u_char                    *held;
     ngx_http_sluice_link_t          *link;
+    ngx_http_sluice_spool_t         *spool;
     ngx_http_sluice_server_t        *server;
     ngx_http_sluice_segment_t       *segment;
     ngx_http_sluice_segment_path_t   path;
 
-    server = ngx_http_sluice_segment_server(mcf, name, len);
+    server = ngx_http_sluice_segment_server(mcf, name, len, &held);
 
     if (server == NULL || len >= sizeof(segment->name)) {
         return 1;
@@ -508,11 +523,23 @@ ngx_http_sluice_segment_take(ngx_http_sluice_main_conf_t *mcf,
     }
 
     link = ngx_http_sluice_redis_link(mcf, server);
+
+    if (link == NULL) {
+        (void) ngx_close_file(fd);
+        return 0;
+    }
+
+    spool = held ? ngx_http_sluice_held_named(link, held) : link->spool;
+
+    if (spool == NULL) {
+        (void) ngx_close_file(fd);
+        return 1;
+    }
+
     segment = ngx_calloc(sizeof(ngx_http_sluice_segment_t), ngx_cycle->log);
 
-    if (link == NULL || segment == NULL) {
+    if (segment == NULL) {
         (void) ngx_close_file(fd);
-        ngx_free(segment);
         return 0;
     }
 
@@ -528,8 +555,8 @@ ngx_http_sluice_segment_take(ngx_http_sluice_main_conf_t *mcf,
                   "sluice_spool \"%s\" is taken over, %O bytes", name,
                   ngx_file_size(&fi));
 
-    ngx_http_sluice_segment_insert(&link->spool->segments, segment);
-    ngx_http_sluice_replay_wake(link->spool);
+    ngx_http_sluice_segment_insert(&spool->segments, segment);
+    ngx_http_sluice_replay_wake(spool);
 
     return 1;
 }

@@ -62,6 +62,7 @@ typedef enum {
     NGX_HTTP_SLUICE_LIMIT_DRY_RUN = 0,
     NGX_HTTP_SLUICE_LIMIT_DELAYED,
     NGX_HTTP_SLUICE_LIMIT_QUEUE,       /* refused: too many jobs wait */
+    NGX_HTTP_SLUICE_LIMIT_SPOOLED,     /* the same, and taken by the spool */
     NGX_HTTP_SLUICE_LIMIT_DONE
 } ngx_http_sluice_limit_e;
 

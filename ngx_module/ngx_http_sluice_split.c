@@ -345,12 +345,28 @@ ngx_http_sluice_split_job(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 
     } else if (rc != NGX_OK) {
         return rc;
+    }
 
-    } else if (conf->late
-               && ngx_http_sluice_limit_delay(r, ctx, conf,
-                                              item->part->data.len,
-                                              &item->wait)
-                  != NGX_OK)
+    if (conf->depth) {
+        rc = ngx_http_sluice_depth_gate(r, ctx, conf, item->part->data.len);
+
+        if (rc == NGX_BUSY) {
+
+            /* not the tenant table's "not yet": the others are stored */
+
+            item->job = NGX_HTTP_SLUICE_JOB_LIMITED;
+            return NGX_OK;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (!item->quarantined && conf->late
+        && ngx_http_sluice_limit_delay(r, ctx, conf, item->part->data.len,
+                                       &item->wait)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

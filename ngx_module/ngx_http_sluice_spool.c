@@ -39,28 +39,30 @@ ngx_http_sluice_spool_create(ngx_http_sluice_link_t *link)
 
     spool->link = link;
     spool->conf = link->main->spool;
+    spool->ident = -1;
 
     ngx_queue_init(&spool->segments);
     ngx_queue_init(&spool->gathered);
     ngx_queue_init(&spool->writing);
 
-    /* the data of events that debug logs may print */
-
     spool->flush.handler = ngx_http_sluice_spool_flush;
-    spool->flush.data = link;
+    spool->flush.data = spool;
     spool->flush.log = ngx_cycle->log;
 
     spool->hold.handler = ngx_http_sluice_spool_hold;
-    spool->hold.data = link;
+    spool->hold.data = spool;
     spool->hold.log = ngx_cycle->log;
 
     spool->task.ctx = spool;
     spool->task.handler = ngx_http_sluice_spool_write;
     spool->task.event.handler = ngx_http_sluice_spool_written;
-    spool->task.event.data = link;
+    spool->task.event.data = spool;
     spool->task.event.log = ngx_cycle->log;
 
     ngx_http_sluice_replay_init(spool);
+
+    ngx_queue_insert_tail(&link->spools, &spool->queue);
+    link->nspools++;
 
     return spool;
 }
@@ -72,6 +74,9 @@ ngx_http_sluice_spool_destroy(ngx_http_sluice_spool_t *spool)
     ngx_queue_t  *q;
 
     ngx_http_sluice_replay_destroy(spool);
+
+    ngx_queue_remove(&spool->queue);
+    spool->link->nspools--;
 
     while (!ngx_queue_empty(&spool->segments)) {
         q = ngx_queue_head(&spool->segments);
@@ -101,9 +106,7 @@ ngx_http_sluice_spool_destroy(ngx_http_sluice_spool_t *spool)
 }
 
 
-/* A disk that failed is not asked again at once. */
-
-static ngx_inline ngx_uint_t
+ngx_uint_t
 ngx_http_sluice_spool_rests(const ngx_http_sluice_spool_t *spool)
 {
     return spool->failed
@@ -117,7 +120,7 @@ ngx_http_sluice_spool_take(ngx_http_sluice_batch_t *batch, ngx_uint_t call)
     size_t                    len;
     ngx_http_sluice_spool_t  *spool;
 
-    spool = batch->link->spool;
+    spool = batch->held ? batch->held : batch->link->spool;
 
     if (spool == NULL || ngx_http_sluice_batch_compact(batch) == 0
         || ngx_http_sluice_spool_rests(spool))
@@ -182,6 +185,24 @@ ngx_http_sluice_spool_record(ngx_http_sluice_batch_t *batch, u_char *dst,
 }
 
 
+/* What is held takes half of it: Redis may be away yet. */
+
+ngx_uint_t
+ngx_http_sluice_spool_fits(const ngx_http_sluice_spool_t *spool, size_t len)
+{
+    off_t  size;
+
+    size = spool->conf->size;
+
+    if (spool->held[0]) {
+        size /= 2;
+    }
+
+    return ngx_http_sluice_spool_total(spool->link->main)
+           + (off_t) (spool->len + spool->out_len + len) <= size;
+}
+
+
 /* Room for a record in the group and on the disk: 1 or 0 */
 
 static ngx_uint_t
@@ -190,9 +211,7 @@ ngx_http_sluice_spool_room(ngx_http_sluice_spool_t *spool, size_t len)
     size_t   size;
     u_char  *p;
 
-    if (ngx_http_sluice_spool_total(spool->link->main)
-        + (off_t) (spool->len + spool->out_len + len) > spool->conf->size)
-    {
+    if (!ngx_http_sluice_spool_fits(spool, len)) {
         ngx_http_sluice_spool_complain(spool, NGX_ENOSPC, "", "is full");
         spool->full = ngx_current_msec;
         spool->refused = 1;
@@ -233,8 +252,14 @@ ngx_http_sluice_spool_room(ngx_http_sluice_spool_t *spool, size_t len)
 void
 ngx_http_sluice_spool_ready(ngx_http_sluice_link_t *link)
 {
-    if (link->spool) {
-        ngx_http_sluice_replay_wake(link->spool);
+    ngx_queue_t  *q;
+
+    for (q = ngx_queue_head(&link->spools);
+         q != ngx_queue_sentinel(&link->spools);
+         q = ngx_queue_next(q))
+    {
+        ngx_http_sluice_replay_wake(ngx_queue_data(q, ngx_http_sluice_spool_t,
+                                                   queue));
     }
 }
 
@@ -255,15 +280,12 @@ ngx_http_sluice_spool_usable(ngx_http_sluice_link_t *link)
 static void
 ngx_http_sluice_spool_flush(ngx_event_t *ev)
 {
+    ngx_http_sluice_spool_t *spool = ev->data;
+
     u_char                   *p;
     size_t                    size;
     ngx_queue_t              *q;
-    ngx_http_sluice_link_t   *link;
-    ngx_http_sluice_spool_t  *spool;
     ngx_http_sluice_batch_t  *batch;
-
-    link = ev->data;
-    spool = link->spool;
 
     if (spool->busy || (spool->len == 0 && !spool->sync)) {
         return;
@@ -310,7 +332,7 @@ ngx_http_sluice_spool_flush(ngx_event_t *ev)
         || ngx_thread_task_post(spool->conf->pool, &spool->task) != NGX_OK)
     {
         ngx_http_sluice_spool_settle(spool);
-        ngx_http_sluice_batch_answer(link);
+        ngx_http_sluice_batch_answer(spool->link);
     }
 }
 
@@ -331,10 +353,10 @@ ngx_http_sluice_spool_write(void *data, ngx_log_t *log)
 static void
 ngx_http_sluice_spool_written(ngx_event_t *ev)
 {
-    ngx_http_sluice_link_t *link = ev->data;
+    ngx_http_sluice_spool_t *spool = ev->data;
 
-    ngx_http_sluice_spool_settle(link->spool);
-    ngx_http_sluice_batch_answer(link);
+    ngx_http_sluice_spool_settle(spool);
+    ngx_http_sluice_batch_answer(spool->link);
 }
 
 

@@ -8,6 +8,7 @@
  *
  *      _spool_conf.c   the directive
  *      _spool.c        batches in groups, written and answered
+ *      _held.c         those of queues that are full
  *      _spool_tick.c   what is held; each second
  *      _segment.c      files: made, adopted, set aside, removed
  *      _replay.c       files read and removed
@@ -27,12 +28,19 @@
 /* ms until a call that was refused, or a file that failed, is tried again */
 #define NGX_HTTP_SLUICE_REPLAY_PAUSE  1000
 
+/* ms until a queue that is full is looked at again */
+#define NGX_HTTP_SLUICE_REPLAY_FULL   250
+
 /* ms from look to look for files that nobody holds, and of sync=interval */
 #define NGX_HTTP_SLUICE_SPOOL_TICK   1000
 
-/* "<server>.<name>.spool" and NUL */
+/* of a queue that is full: its class (h, m, l) and 8 hex digits */
+#define NGX_HTTP_SLUICE_HELD_NAME    9
+
+/* "<server>.<name>.spool", or "<server>.<held>.<name>.spool", and NUL */
 #define NGX_HTTP_SLUICE_SPOOL_FILE                                            \
-    (SLUICE_KEYS_NAME_MAX + 1 + SLUICE_SPOOL_NAME + sizeof(".spool"))
+    (SLUICE_KEYS_NAME_MAX + 1 + NGX_HTTP_SLUICE_HELD_NAME + 1                 \
+     + SLUICE_SPOOL_NAME + sizeof(".spool"))
 
 
 struct ngx_http_sluice_spool_conf_s {
@@ -93,14 +101,26 @@ typedef struct {
     unsigned                        busy:1;     /* the thread has it */
     unsigned                        calling:1;
     unsigned                        unwaited:1; /* calling: for replicas */
+    unsigned                        waiting:1;  /* for its turn */
+    unsigned                        given:1;    /* it has it since now */
 } ngx_http_sluice_replay_t;
 
 struct ngx_http_sluice_spool_s {
+    /* three pointers and an int, as in ngx_connection_t, for debug logs */
     ngx_http_sluice_link_t         *link;
     const ngx_http_sluice_spool_conf_t  *conf;
-
     ngx_http_sluice_segment_t      *segment;    /* that is written, or NULL */
+    int                             ident;
+
+    ngx_queue_t                     queue;      /* of the link's */
     ngx_queue_t                     segments;   /* to be replayed */
+
+    /* of a queue that is full; the link's own spool has no name */
+    u_char                          held[NGX_HTTP_SLUICE_HELD_NAME + 1];
+    ngx_uint_t                      class;
+    ngx_str_t                       queue_base; /* len 0: not known yet */
+    u_char                          base[SLUICE_KEYS_MAX];
+    ngx_msec_t                      used;       /* when it was asked for */
 
     u_char                         *buf;        /* the group of this turn */
     size_t                          len;
@@ -143,19 +163,23 @@ ngx_int_t ngx_http_sluice_spool_take(ngx_http_sluice_batch_t *batch,
 /* The link is ready: the replay begins. */
 void ngx_http_sluice_spool_ready(ngx_http_sluice_link_t *link);
 /* wait_replicas: does the replay wait for a WAIT?  One was answered. */
-#define ngx_http_sluice_spool_unwaited(link)                                  \
-    ((link)->spool && (link)->spool->replay.unwaited)
+ngx_uint_t ngx_http_sluice_spool_unwaited(ngx_http_sluice_link_t *link);
 void ngx_http_sluice_spool_waited(ngx_http_sluice_link_t *link,
     ngx_uint_t enough);
 /* Does it take events now, as far as is known? */
 ngx_uint_t ngx_http_sluice_spool_usable(ngx_http_sluice_link_t *link);
 /* How long Redis remembers what was run, ms: longer than an event may wait */
 #define ngx_http_sluice_spool_ttl(conf)  ((conf)->age + 3600000)
-/* With the link; NULL: out of memory */
+/* Into the link's spools.  NULL: out of memory */
 ngx_http_sluice_spool_t *ngx_http_sluice_spool_create(
     ngx_http_sluice_link_t *link);
-/* The threads have ended. */
+/* Out of them, when the threads have ended or it is idle */
 void ngx_http_sluice_spool_destroy(ngx_http_sluice_spool_t *spool);
+/* The disk failed a moment ago, and is not asked yet. */
+ngx_uint_t ngx_http_sluice_spool_rests(const ngx_http_sluice_spool_t *spool);
+/* May that many bytes more be in all files of the spool? */
+ngx_uint_t ngx_http_sluice_spool_fits(const ngx_http_sluice_spool_t *spool,
+    size_t len);
 /* The segment that is written is done, unless the thread has it. */
 void ngx_http_sluice_spool_close(ngx_http_sluice_spool_t *spool);
 /* One line a second: what is with which file, or "" the directory. */
@@ -172,6 +196,37 @@ void ngx_http_sluice_spool_stop(ngx_http_sluice_main_conf_t *mcf);
 void ngx_http_sluice_spool_count(ngx_http_sluice_main_conf_t *mcf);
 /* Bytes of the files of all processes */
 off_t ngx_http_sluice_spool_total(ngx_http_sluice_main_conf_t *mcf);
+
+
+/*
+ * _held.c: a spool of its own for the events of a queue and class that
+ * sluice_queue_limit does not let in, replayed as far as the queue has room.
+ * So neither another queue's, nor what is spooled since Redis is away, waits
+ * behind them.
+ */
+
+/* NULL: there are too many, or no memory */
+ngx_http_sluice_spool_t *ngx_http_sluice_held(ngx_http_sluice_link_t *link,
+    const ngx_str_t *base, ngx_uint_t class);
+/* The same by the name in that of a file */
+ngx_http_sluice_spool_t *ngx_http_sluice_held_named(
+    ngx_http_sluice_link_t *link, const u_char *name);
+/* Do events of the queue and class wait on this process' disk? */
+ngx_uint_t ngx_http_sluice_held_any(ngx_http_sluice_link_t *link,
+    const ngx_str_t *base, ngx_uint_t class);
+/* Does it take an event of about `size` bytes now? */
+ngx_uint_t ngx_http_sluice_held_takes(ngx_http_sluice_link_t *link,
+    const ngx_str_t *base, ngx_uint_t class, size_t size);
+/* The queue that the spool's first record is for */
+void ngx_http_sluice_held_base(ngx_http_sluice_spool_t *spool,
+    const char *base, size_t len);
+/* Jobs that its queue has room for; those of the link's own are not asked */
+size_t ngx_http_sluice_held_room(ngx_http_sluice_spool_t *spool);
+/* The file is gone: so is what Redis remembers of it. */
+void ngx_http_sluice_held_forget(ngx_http_sluice_spool_t *spool,
+    const ngx_http_sluice_segment_t *segment);
+/* Each second: frees it when there was nothing to do. */
+void ngx_http_sluice_held_tick(ngx_http_sluice_spool_t *spool);
 
 
 /* _segment.c: 0 or errno; those of a thread log nothing */
@@ -234,6 +289,9 @@ void ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool);
 #else
 
 
+#define ngx_http_sluice_held(link, base, class)  NULL
+#define ngx_http_sluice_held_any(link, base, class)  0
+#define ngx_http_sluice_held_takes(link, base, class, size)  0
 #define ngx_http_sluice_spool_take(batch, call)  NGX_DECLINED
 #define ngx_http_sluice_spool_usable(link)       0
 #define ngx_http_sluice_spool_ready(link)

@@ -8,7 +8,10 @@
 #if (NGX_THREADS)
 
 
+static void ngx_http_sluice_spool_sum(const ngx_http_sluice_spool_t *spool,
+    ngx_http_sluice_slot_spool_t *sum);
 static void ngx_http_sluice_spool_tick(ngx_event_t *ev);
+static void ngx_http_sluice_spool_look(ngx_http_sluice_spool_t *spool);
 
 
 /* Bytes of all processes: each shows those of the files that it holds. */
@@ -37,60 +40,75 @@ ngx_http_sluice_spool_total(ngx_http_sluice_main_conf_t *mcf)
 void
 ngx_http_sluice_spool_count(ngx_http_sluice_main_conf_t *mcf)
 {
-    int64_t                        oldest, time;
-    ngx_uint_t                     i, n;
+    ngx_uint_t                     i;
     ngx_queue_t                   *q;
-    ngx_atomic_uint_t              bytes;
-    ngx_http_sluice_spool_t       *spool;
-    ngx_http_sluice_segment_t     *segment;
-    ngx_http_sluice_slot_spool_t  *shown;
+    ngx_http_sluice_link_t        *link;
+    ngx_http_sluice_slot_spool_t  *shown, sum;
 
-    bytes = 0;
-    n = 0;
-    oldest = 0;
+    ngx_memzero(&sum, sizeof(ngx_http_sluice_slot_spool_t));
 
     for (i = 0; i < mcf->servers.nelts; i++) {
 
-        if (mcf->process->links[i] == NULL) {
+        link = mcf->process->links[i];
+        if (link == NULL) {
             continue;
         }
 
-        spool = mcf->process->links[i]->spool;
-        time = 0;
-
-        for (q = ngx_queue_head(&spool->segments);
-             q != ngx_queue_sentinel(&spool->segments);
+        for (q = ngx_queue_head(&link->spools);
+             q != ngx_queue_sentinel(&link->spools);
              q = ngx_queue_next(q))
         {
-            segment = ngx_queue_data(q, ngx_http_sluice_segment_t, queue);
-
-            if (time == 0) {
-                time = ngx_http_sluice_segment_time(segment);
-            }
-
-            bytes += segment->file.size;
-            n++;
-        }
-
-        if (spool->bytes) {
-
-            if (time == 0) {
-                time = ngx_http_sluice_segment_time(spool->segment);
-            }
-
-            bytes += spool->bytes;
-            n++;
-        }
-
-        if (time && (oldest == 0 || time < oldest)) {
-            oldest = time;
+            ngx_http_sluice_spool_sum(ngx_queue_data(q,
+                                                     ngx_http_sluice_spool_t,
+                                                     queue),
+                                      &sum);
         }
     }
 
     shown = &mcf->process->slot->spool;
-    shown->bytes = bytes;
-    shown->segments = n;
-    shown->oldest = oldest;
+    shown->bytes = sum.bytes;
+    shown->segments = sum.segments;
+    shown->oldest = sum.oldest;
+}
+
+
+static void
+ngx_http_sluice_spool_sum(const ngx_http_sluice_spool_t *spool,
+    ngx_http_sluice_slot_spool_t *sum)
+{
+    int64_t                     time;
+    ngx_queue_t                *q;
+    ngx_http_sluice_segment_t  *segment;
+
+    time = 0;
+
+    for (q = ngx_queue_head(&spool->segments);
+         q != ngx_queue_sentinel(&spool->segments);
+         q = ngx_queue_next(q))
+    {
+        segment = ngx_queue_data(q, ngx_http_sluice_segment_t, queue);
+
+        if (time == 0) {
+            time = ngx_http_sluice_segment_time(segment);
+        }
+
+        sum->bytes += segment->file.size;
+        sum->segments++;
+    }
+
+    if (spool->bytes) {
+
+        if (time == 0) {
+            time = ngx_http_sluice_segment_time(spool->segment);
+        }
+
+        sum->bytes += spool->bytes;
+        sum->segments++;
+    }
+
+    if (time && (sum->oldest == 0 || (ngx_atomic_uint_t) time < sum->oldest)) {
+        sum->oldest = time;
+    }
 }
 
 
@@ -103,8 +121,8 @@ static void
 ngx_http_sluice_spool_tick(ngx_event_t *ev)
 {
     ngx_uint_t                    i;
+    ngx_queue_t                  *next, *q;
     ngx_http_sluice_link_t       *link;
-    ngx_http_sluice_spool_t      *spool;
     ngx_http_sluice_main_conf_t  *mcf;
 
     mcf = ((ngx_http_sluice_link_t *) ev->data)->main;
@@ -122,20 +140,37 @@ ngx_http_sluice_spool_tick(ngx_event_t *ev)
             continue;
         }
 
-        spool = link->spool;
+        for (q = ngx_queue_head(&link->spools);
+             q != ngx_queue_sentinel(&link->spools);
+             q = next)
+        {
+            next = ngx_queue_next(q);
 
-        if (!spool->busy && spool->segment && spool->segment->dirty) {
-            spool->sync = 1;
-            ngx_post_event(&spool->flush, &ngx_posted_events);
+            ngx_http_sluice_spool_look(ngx_queue_data(q,
+                                                      ngx_http_sluice_spool_t,
+                                                      queue));
         }
-
-        if (ngx_exiting) {
-            ngx_http_sluice_replay_leave(spool);
-            continue;
-        }
-
-        ngx_http_sluice_replay_wake(spool);
     }
+}
+
+
+/* It may be gone afterwards. */
+
+static void
+ngx_http_sluice_spool_look(ngx_http_sluice_spool_t *spool)
+{
+    if (!spool->busy && spool->segment && spool->segment->dirty) {
+        spool->sync = 1;
+        ngx_post_event(&spool->flush, &ngx_posted_events);
+    }
+
+    if (ngx_exiting) {
+        ngx_http_sluice_replay_leave(spool);
+        return;
+    }
+
+    ngx_http_sluice_replay_wake(spool);
+    ngx_http_sluice_held_tick(spool);
 }
 
 

@@ -95,7 +95,7 @@ static const char  *ngx_http_sluice_dry_statuses[] = {
 
 static const char  *ngx_http_sluice_enqueue_statuses[] = {
     NULL, "waiting", "accepted", "duplicate", "spooled", "full",
-    "away", "unable", "unreplicated", "refused"
+    "away", "unable", "unreplicated", "refused", "limited"
 };
 
 

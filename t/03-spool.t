@@ -125,3 +125,41 @@ ZCARD bull::sluice:edge:none => 0
 LRANGE bull:q:wait 0 -1 => e-a
 --- no_error_log
 [error]
+
+
+=== TEST 10: events over a number, and no spool
+--- config
+location = /x { sluice_verify none; sluice_enqueue q;
+                sluice_queue_limit 10 medium=5 low=2 over=spool; }
+--- must_die
+--- error_log
+"over=spool" of "sluice_queue_limit" in "/x" needs "sluice_spool"
+--- no_error_log
+[crit]
+
+
+=== TEST 11: they go nowhere else
+--- http_config
+sluice_spool $TEST_NGINX_RUN/conf-spool size=1g;
+--- config
+location = /x { sluice_verify none; sluice_enqueue q;
+                sluice_queue_limit 10 over=disk; }
+--- must_die
+--- error_log
+invalid parameter "over=disk" of "sluice_queue_limit"
+--- no_error_log
+[crit]
+
+
+=== TEST 12: the spool may stand after it, and a level below may turn it off
+--- http_config
+sluice_queue_limit 10 over=spool;
+sluice_redis unix:$TEST_NGINX_REDIS_SOCKET;
+sluice_spool $TEST_NGINX_RUN/conf-spool size=1g;
+--- config
+location = /x { sluice_verify none; sluice_enqueue q; sluice_queue_limit off;
+                sluice_respond 200 $sluice_enqueue_status; }
+--- request
+POST /x
+{}
+--- response_body: accepted

@@ -251,6 +251,7 @@ replay_file(world_t *w, int n)
     for (at = have, steps = 0; steps < 10000; steps++) {
 
         end = (have >= f->len);
+        replay.most = rnd(w, 3) ? 0 : 1 + rnd(w, 20);
 
         switch (sluice_spool_replay_next(&replay, f->data + at, have - at, end,
                                          0, &size))
@@ -271,6 +272,8 @@ replay_file(world_t *w, int n)
             continue;
 
         case SLUICE_SPOOL_GOOD:
+            assert_true(replay.most == 0 || replay.nrecords == 1
+                        || replay.njobs <= replay.most);
             break;
         }
 
