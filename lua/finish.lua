@@ -9,7 +9,12 @@
 -- ARGV[8]   keep of completed jobs that say nothing: "count:age", count -1 all,
 --           0 none; age in seconds, 0 any
 -- ARGV[9]   the same of failed jobs; both are read when a job needs them
--- ARGV[10]  number of jobs, then for each:
+-- ARGV[10]  metrics: minutes of which the numbers of completed and of failed jobs
+--           are kept, 0 none
+-- ARGV[11]  bytes that all completed jobs may take, 0 any: beyond them the oldest
+--           are removed, whatever their rule; it is an estimate, see fitting.lua
+-- ARGV[12]  the same of failed jobs
+-- ARGV[13]  number of jobs, then for each:
 --   id, token
 --   outcome     "completed" or "failed" (for good)
 --   value       JSON returnvalue, or the reason as plain text
@@ -23,11 +28,17 @@
 -- Records (XADD KEYS[2] * r <text>) and claims are facts: they are written
 -- first, whatever becomes of the lease.
 --
+-- A child's parent, which may be of another queue, hears of it: its keys
+-- <parentKey>, ...:dependencies, :processed, :failed and :unsuccessful and its
+-- queue's keys are written too.  So is the job that was kept for the time after
+-- this one (keepLastIfActive), before the job's own event.
+--
 -- Returns { codes, reply }: one code a job, and take.lua's reply or nil.
 --    0 done               -1 the job is gone        -2 it has no lock
 --   -3 it is not active   -4 it has unfinished children
 --   -6 another owner      -9 it has failed children
---  -12 it needs a step that is not built; nothing is written for it
+--  -12 it needs a step that is not built, or its parent's keys are of a wrong
+--      type or on another node of a cluster; nothing is written for it
 
 --@include due
 --@include take
@@ -35,14 +46,16 @@
 --@include lease
 --@include trim
 
-local n = whole(10, 'number of jobs', 1000)
+local n = whole(13, 'number of jobs', 1000)
+local points = whole(10, 'metrics', 100000)
+local budgets = {completed = whole(11, 'bytes'), failed = whole(12, 'bytes')}
 local max, duration
 local count = ARGV[2] == '0' and 0 or whole(2, 'count', 1000)
 if count > 0 then
     max, duration = take_arguments()
 end
 
-local at, rules, p = {}, {}, 11
+local at, rules, p = {}, {}, 14
 local any_completed, any_failed
 for i = 1, n do
     if #ARGV < p + 8 then
@@ -85,6 +98,8 @@ end
 -- reads: who owns what, and what may not be finished
 local codes, jobs, locks = owned(at)
 local children, nchildren = {}, 0
+local parents, any_next = {}, false
+local next_check, next_put
 for i = 1, n do
     local job = jobs[i]
     if job then
@@ -92,8 +107,16 @@ for i = 1, n do
         if job[4] then
             -- of the wrong type it fails here, before the first write
             call('GET', base .. 'de:' .. job[4])
+            if not next_check then
+                --@include next_job
+                next_check, next_put = next_job_check, next_job_put
+            end
+            any_next = next_check(job[4]) or any_next
         end
-        if job[4] and call('EXISTS', base .. 'dn:' .. job[4]) == 1 then
+        if job[3] then
+            parents[i] = flows().parent(base .. ARGV[q])
+        end
+        if parents[i] == false then
             codes[i], jobs[i] = -12, nil
         elseif ARGV[q + 2] == 'completed' then
             local key = base .. ARGV[q]
@@ -122,6 +145,14 @@ if any_completed then
 end
 if any_failed then
     sizes.failed = call('ZCARD', base .. 'failed')
+end
+local counted, count_more
+if points > 0 then
+    --@include metrics
+    for set in pairs(sizes) do
+        metrics_check(set)
+    end
+    counted, count_more = {completed = 0, failed = 0}, metrics_count
 end
 
 -- facts, the claims first: without its claim a message is sent again
@@ -160,6 +191,22 @@ for i = 1, n do
             if call('GET', owner) == id and call('PTTL', owner) == -1 then
                 call('DEL', owner)
             end
+            if any_next then
+                next_put(job[4])
+            end
+        end
+        if parents[i] then
+            if outcome == 'completed' then
+                flow.done(parents[i], key, value)
+            else
+                flow.failed(parents[i], key, value)
+            end
+            if rule.count == 0 then
+                flow.gone(parents[i], key)
+            end
+        end
+        if counted then
+            counted[outcome] = counted[outcome] + 1
         end
 
         if outcome == 'completed' then
@@ -193,7 +240,8 @@ for i = 1, n do
             end
             local ids = pending[outcome]
             if ids and ids.rule ~= rule then
-                sizes[outcome] = put_finished(outcome, ids, sizes[outcome])
+                sizes[outcome] = put_finished(outcome, ids, sizes[outcome],
+                                              budgets[outcome])
                 ids = nil
             end
             if ids then
@@ -206,10 +254,17 @@ for i = 1, n do
     end
 end
 for set, ids in pairs(pending) do
-    put_finished(set, ids, sizes[set])
+    put_finished(set, ids, sizes[set], budgets[set])
 end
 if ndoomed > 0 then
     call('DEL', unpack(doomed))
+end
+if counted then
+    for set, more in pairs(counted) do
+        if more > 0 then
+            count_more(set, more, points)
+        end
+    end
 end
 
 -- the next ones

@@ -1,4 +1,5 @@
--- Brings finished jobs back to the line.
+-- Brings finished jobs back to the line.  The parent of a child waits for it
+-- again, if it is there at all.
 --
 -- KEYS[1]  "<prefix>:<queue>:"
 -- ARGV[1]  BullMQ major of the queue, 5 or 6
@@ -8,13 +9,15 @@
 -- then 1 to 1000 ids
 --
 -- Returns one code an id: 1 done, -1 the job is gone, -3 it is not in the set,
--- -12 it needs a step that is not built; nothing is written for it.
+-- -12 it needs a step that is not built, or its parent's keys cannot be written
+-- (finish.lua); nothing is written for it.
 
 --@include queue
 --@include waiting_list
 --@include mark_waiting
 --@include prioritized
 --@include unbuilt
+--@include flows
 --@include lifo
 
 local n = #ARGV - 3
@@ -32,22 +35,26 @@ call('LLEN', list)
 check_prioritized()
 
 local codes, jobs, ids, seen = {}, {}, {}, {}
+local parents = {}
 for i = 1, n do
     local id = ARGV[i + 3]
     local key = base .. id
-    local job = redis.pcall('HMGET', key, 'name', 'rjk', 'parentKey', 'deid',
+    local job = redis.pcall('HMGET', key, 'name', 'rjk', 'parentKey',
                             'opts', 'priority')
+    local parent
+    if not job.err and job[3] then
+        parent = flows().parent(key)
+    end
     if job.err or not (job[1] or call('EXISTS', key) == 1) then
         codes[i] = -1
     elseif seen[id] or not call('ZSCORE', key_set, id) then
         codes[i] = -3
-    elseif unbuilt(job[2], job[3], job[4], job[5])
-        or call('EXISTS', key .. ':dependencies') == 1
-    then
+    elseif parent == false or unbuilt(job[2]) then
         codes[i] = -12
     else
         codes[i] = 1
         jobs[i] = job
+        parents[i] = parent
         seen[id] = true
         ids[#ids + 1] = id
     end
@@ -67,14 +74,17 @@ for i = 1, n do
     local job = jobs[i]
     if job then
         local id = ARGV[i + 3]
-        local priority = tonumber(job[6]) or 0
+        local priority = tonumber(job[5]) or 0
         call('XADD', events, 'MAXLEN', '~', events_max, '*', 'event',
              'waiting', 'jobId', id, 'prev', set)
         call('HDEL', base .. id, unpack(gone))
+        if parents[i] then
+            flow.back(parents[i], base .. id)
+        end
         if priority > 0 then
             later[#later + 1] = id
             priorities[#later] = priority
-        elseif is_lifo(job[5]) then
+        elseif is_lifo(job[4]) then
             call('RPUSH', list, id)
         else
             back[#back + 1] = id

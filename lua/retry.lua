@@ -1,4 +1,5 @@
--- Gives active jobs back: to be tried again, later, or by somebody else.
+-- Gives active jobs back: to be tried again, later, by somebody else, or when
+-- their children are done.
 --
 -- KEYS[1]  "<prefix>:<queue>:"
 -- KEYS[2]  stream of records
@@ -10,7 +11,9 @@
 --               "delay"    not now: after delay, no attempt is used
 --               "release"  back to the front of its line, no attempt is used;
 --                          of several the first given is next
---   delay       ms, 0 with "release"
+--               "children" to `waiting-children`, until the children that were
+--                          added to it while it ran are done
+--   delay       ms, 0 with "release" and "children"
 --   reason      plain text, '' leaves the job's failedReason
 --   stacktrace  of this attempt, JSON array of strings, '' none
 --   records     their number, then each one's text
@@ -18,7 +21,9 @@
 -- Records (XADD KEYS[2] * r <text>) are facts: they are written first, whatever
 -- becomes of the lease.
 --
--- Returns one code a job: 0 done, -1, -2, -3, -6, -12 as finish.lua's.
+-- Returns one code a job: 0 done, -1, -2, -3, -6, -12 as finish.lua's; with
+-- "children" also 1, no child is unfinished: it stays active under its lock, and
+-- -9, it has failed children.
 
 --@include queue
 --@include waiting_list
@@ -39,11 +44,13 @@ for i = 1, n do
     end
     local mode = ARGV[p + 2]
     local delay = whole(p + 3, 'delay', due_max)
-    if mode ~= 'retry' and mode ~= 'delay' and mode ~= 'release' then
-        refuse(p + 2, 'mode', 'must be retry, delay or release')
+    if mode ~= 'retry' and mode ~= 'delay' and mode ~= 'release'
+        and mode ~= 'children'
+    then
+        refuse(p + 2, 'mode', 'must be retry, delay, release or children')
     end
-    if mode == 'release' and delay > 0 then
-        refuse(p + 3, 'delay', 'must be 0 with release')
+    if (mode == 'release' or mode == 'children') and delay > 0 then
+        refuse(p + 3, 'delay', 'must be 0 with ' .. mode)
     end
     if now + delay > due_max then
         refuse(p + 3, 'delay', 'is too large')
@@ -66,10 +73,14 @@ end
 -- reads
 local codes, jobs, locks = owned(at)
 for i = 1, n do
-    if codes[i] == 0
-        and call('EXISTS', base .. ARGV[at[i]] .. ':dependencies') == 1
-    then
-        codes[i] = -12
+    local key = base .. ARGV[at[i]]
+    if codes[i] == 0 and ARGV[at[i] + 2] == 'children' then
+        call('ZCARD', base .. 'waiting-children')
+        if call('ZCARD', key .. ':unsuccessful') > 0 then
+            codes[i] = -9
+        elseif call('SCARD', key .. ':dependencies') == 0 then
+            codes[i] = 1
+        end
     end
 end
 local list = waiting_list()
@@ -122,6 +133,10 @@ for i = 1, n do
             call('XADD', events, 'MAXLEN', '~', events_max, '*', 'event',
                  'delayed', 'jobId', id, 'delay',
                  ('%.0f'):format(now + delay))
+        elseif mode == 'children' then
+            call('ZADD', base .. 'waiting-children', now_text, id)
+            call('XADD', events, '*', 'event', 'waiting-children', 'jobId', id,
+                 'prev', 'active')
         else
             woken = true
             if mode == 'release' then

@@ -17,11 +17,15 @@
 --   "limited"  by the rate limit, for value ms
 --   "paused"   the queue is paused
 --   "full"     meta.concurrency is reached
---   "refused"  value is "<id> <reason>": the next job needs a step that is
---              not built; it and those behind it stay where they are
+--   "refused"  there is nothing more but jobs that must be left to others;
+--              value is "<id> <reason>" of the first
 -- A job is { id, name, data, opts, timestamp, delay, priority, atm, ats, stc,
 -- defa, deid, parentKey, rjk }, text, '' when absent; ats counts this start.
 -- A job with defa must be failed with that text, without being run.
+--
+-- A job is left where it is when it needs a step that is not built (it is of a
+-- job scheduler), waits for its children, or its parent is on another node of a
+-- cluster.  Those behind it are taken past it, until there are 64 such jobs.
 
 --@include due
 --@include take

@@ -22,9 +22,7 @@ local function owned(at)
                                 'deid', 'atm')
         if job.err or not (job[1] or call('EXISTS', key) == 1) then
             codes[i] = -1
-        elseif (job[2] or job[3] or job[4])
-            and unbuilt(job[2], job[3], job[4], call('HGET', key, 'opts'))
-        then
+        elseif job[2] and unbuilt(job[2]) then
             codes[i] = -12
         else
             jobs[i] = job

@@ -6,6 +6,9 @@
 --@include promote
 --@include unbuilt
 
+-- looking past jobs ends when so many are set aside
+local aside_max = 64
+
 local function take(count, own_max, own_duration)
     promote()
 
@@ -46,41 +49,56 @@ local function take(count, own_max, own_duration)
         end
     end
 
-    local jobs, taken, counted, why = {}, 0, 0, nil
+    local jobs, taken, counted = {}, 0, 0
     local token, lock, worker = ARGV[3], ARGV[4], ARGV[5]
 
+    -- what must be left to others is set aside: it stays first in its line
+    local aside, naside, why = {}, 0, nil
+    local function leave(id, reason)
+        if not aside[id] then
+            aside[id] = true
+            naside = naside + 1
+            why = why or id:gsub('%z', '?') .. ' ' .. reason
+        end
+    end
+
     -- Starts the jobs ids[first..last] by step, reading before writing.
-    -- Returns how many ids are used up; why says why the next one is not.
+    -- Returns how many ids were looked at.
     local function start(ids, first, last, step)
         local from, gone, deps = taken + 1, 0, {}
         local n = taken
         for i = first, last, step do
             local id = ids[i]
-            -- our programs hold ids as C strings
-            if id:find('%z') then
-                why = id:gsub('%z', '?') .. ' has a zero byte in its id'
+            if naside >= aside_max then
                 break
             end
+            if aside[id] then
+                -- known from the look before
+            -- our programs hold ids as C strings
+            elseif id:find('%z') then
+                leave(id, 'has a zero byte in its id')
             -- '0:...' are markers of BullMQ 4
-            if id:byte() ~= 48 or id:sub(1, 2) ~= '0:' then
+            elseif id:byte() ~= 48 or id:sub(1, 2) ~= '0:' then
                 -- the first field is only a place for the id
                 local job = redis.pcall('HMGET', base .. id, 'id', 'name',
                                         'data', 'opts', 'timestamp', 'delay',
                                         'priority', 'atm', 'ats', 'stc',
                                         'defa', 'deid', 'parentKey', 'rjk')
+                local reason
                 if job.err then
-                    why = id .. ' is not a hash'
-                    break
-                end
-                if job[12] or job[13] or job[14] then
-                    why = unbuilt(job[14], job[13], job[12], job[4])
-                    if why then
-                        why = id .. ' ' .. why
-                        break
+                    reason = 'is not a hash'
+                elseif job[13] or job[14] then
+                    reason = unbuilt(job[14])
+                    if not reason and job[13] and job[13] ~= '' then
+                        local seen = redis.pcall('EXISTS', job[13])
+                        reason = type(seen) == 'table'
+                                 and 'has its parent on another node'
                     end
                 end
+                if reason then
+                    leave(id, reason)
                 -- an id without a hash is dropped: nothing is left to run
-                if job[3] or job[2] or call('EXISTS', base .. id) == 1 then
+                elseif job[3] or job[2] or call('EXISTS', base .. id) == 1 then
                     n = n + 1
                     job[1] = id
                     jobs[n] = job
@@ -90,19 +108,19 @@ local function take(count, own_max, own_duration)
             gone = gone + 1
         end
 
+        -- a parent that waits for children can only fail
         if deps[1] and call('EXISTS', unpack(deps)) > 0 then
-            local at = from
-            while call('EXISTS', deps[at - taken]) == 0 do
-                at = at + 1
-            end
-            local id = jobs[at][1]
-            why, gone = id .. ' has unfinished children', 0
-            while ids[first + gone * step] ~= id do
-                gone = gone + 1
-            end
-            while n >= at do
-                jobs[n] = nil
-                n = n - 1
+            local last_job = n
+            n = taken
+            for i = from, last_job do
+                local job = jobs[i]
+                jobs[i] = nil
+                if job[11] or call('EXISTS', deps[i - taken]) == 0 then
+                    n = n + 1
+                    jobs[n] = job
+                else
+                    leave(job[1], 'has unfinished children')
+                end
             end
         end
         if n < from then
@@ -135,7 +153,7 @@ local function take(count, own_max, own_duration)
                 job[11] = ''
             end
             job[8], job[9], job[10] = job[8] or '', ats, job[10] or ''
-            job[12], job[13], job[14] = job[12] or '', '', ''
+            job[12], job[13], job[14] = job[12] or '', job[13] or '', ''
             if not (job[2] and job[3] and job[4] and job[5] and job[6]
                     and job[7])
             then
@@ -149,30 +167,52 @@ local function take(count, own_max, own_duration)
     end
 
     local more, line = true, base .. 'wait'
-    while more and taken < room and not why do
-        local asked = room - taken
+    while more and taken < room and naside < aside_max do
+        local asked = room - taken + naside
         local ids = call('LRANGE', line, -asked, '-1')
         local n = #ids
         if n > 0 then
             local gone = start(ids, n, 1, -1)
             call('LTRIM', line, '0', -gone - 1)
+            if naside > 0 then
+                local back = {}
+                for i = n - gone + 1, n do
+                    if aside[ids[i]] then
+                        back[#back + 1] = ids[i]
+                    end
+                end
+                if back[1] then
+                    call('RPUSH', line, unpack(back))
+                end
+            end
         end
         more = n == asked
     end
 
+    local before = naside
     more, line = true, base .. 'prioritized'
-    while more and taken < room and not why do
-        local asked = room - taken
+    while more and taken < room and naside < aside_max do
+        local asked = room - taken + naside - before
         local ids = call('ZRANGE', line, '0', asked - 1)
         local n = #ids
         if n > 0 then
             local gone = start(ids, 1, n, 1)
-            if gone > 0 then
+            if naside == before and gone > 0 then
                 call('ZREMRANGEBYRANK', line, '0', gone - 1)
+            else
+                local used = {}
+                for i = 1, gone do
+                    if not aside[ids[i]] then
+                        used[#used + 1] = ids[i]
+                    end
+                end
+                if used[1] then
+                    call('ZREM', line, unpack(used))
+                end
             end
         end
         more = n == asked
-        if not more and not why then
+        if not more and naside == before then
             call('DEL', base .. 'pc')
         end
     end
@@ -183,16 +223,16 @@ local function take(count, own_max, own_duration)
         call('PEXPIRE', limiter, duration)
     end
 
-    if why then
-        -- whoever can do it may sleep on the marker that brought us here
-        call('ZADD', base .. 'marker', '0', '0')
-        return {'refused', why, jobs}
-    end
     if taken == count then
         return {'ok', 0, jobs}
     end
     if cut and taken == room then
         return {cut, cut == 'limited' and call('PTTL', limiter) or 0, jobs}
+    end
+    if why then
+        -- whoever can do it may sleep on the marker that brought us here
+        call('ZADD', base .. 'marker', '0', '0')
+        return {'refused', why, jobs}
     end
     --@include next_due
     local due = next_due()

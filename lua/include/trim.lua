@@ -1,5 +1,7 @@
 -- The sets `completed` and `failed`: what goes in, and what is removed to keep
--- to a rule, at most 1000 jobs a call and rule.
+-- to a rule and to a budget of bytes, at most 1000 jobs a call and rule.
+
+--@include flows
 
 -- ARGV[i] "count:age[:limit]", parsed once
 local keep_rules = {}
@@ -36,20 +38,25 @@ local function remove_job(key)
     end
 end
 
--- Puts ids into a set, after one another under the same rule.  A child that its
--- parent still waits for stays: to take it away would release the parent, a
--- step that is not built.
-local function put_finished(set, ids, size)
+-- Puts ids into a set, after one another under the same rule.  A child that is
+-- removed is no longer waited for; one whose parent cannot be written stays.
+local function put_finished(set, ids, size, budget)
     local key, rule = base .. set, ids.rule
     size = size + call('ZADD', key, unpack(ids))
+    local most = rule.count
+    if budget > 0 then
+        --@include fitting
+        local fit = fitting(set, budget)
+        most = most > 0 and math.min(most, fit) or fit
+    end
 
     for pass = 1, 2 do
         local old
         if pass == 1 and rule.age > 0 then
             old = call('ZRANGEBYSCORE', key, '-inf', now - rule.age * 1000,
                        'LIMIT', '0', rule.limit)
-        elseif pass == 2 and rule.count > 0 and size > rule.count then
-            local over = size - rule.count
+        elseif pass == 2 and most > 0 and size > most then
+            local over = size - most
             old = call('ZRANGE', key, '0', (over < 1000 and over or 1000) - 1)
         end
         if old and old[1] then
@@ -57,10 +64,15 @@ local function put_finished(set, ids, size)
             for i = 1, #old do
                 local job = base .. old[i]
                 local parent = redis.pcall('HGET', job, 'parentKey')
-                if type(parent) ~= 'string'
-                    or redis.pcall('SISMEMBER', parent .. ':dependencies',
-                                   job) ~= 1
-                then
+                if type(parent) ~= 'string' then
+                    parent = nil
+                else
+                    parent = flows().parent(job)
+                    if parent then
+                        flows().gone(parent, job)
+                    end
+                end
+                if parent ~= false then
                     gone[#gone + 1] = old[i]
                     remove_job(job)
                 end

@@ -93,6 +93,8 @@ class Sluice {
             [this.base, this.stream, this.claims],
             [this.major, ...Sluice.takeArguments(next, token, options),
                 options.keepCompleted || '-1:0', options.keepFailed || '-1:0',
+                options.metrics || 0, options.bytesCompleted || 0,
+                options.bytesFailed || 0,
                 jobs.length, ...jobs.flatMap((j) => [j.id, j.token || 'tok',
                     j.reason === undefined ? 'completed' : 'failed',
                     j.reason === undefined ? (j.value === undefined ? 'null'
