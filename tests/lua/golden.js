@@ -32,6 +32,26 @@ class Replay {
         this.queue.on('error', () => {});
         this.exact = new Set();
         this.steps = 0;
+        this.open = [this.queue];
+        this.lib = lib;
+        this.connection = { connection: server.connection };
+    }
+
+    /* the queues of the recorded flows, qp and qc, instead of q */
+    async flows() {
+        await this.redis.del(`${this.base}meta`);
+        for (const name of ['qp', 'qc']) {
+            const queue = new this.lib.Queue(name, this.connection);
+            this.open.push(queue);
+            this[name] = new Sluice(this.redis, this.major, `bull:${name}:`);
+            await queue.waitUntilReady();
+            await tap.until(() => this.redis.hget(`bull:${name}:meta`,
+                'version'), 'the meta of the stock queue');
+        }
+        this.producer = new this.lib.FlowProducer(this.connection);
+        this.producer.on('error', () => {});
+        this.open.push(this.producer);
+        return this.open;
     }
 
     /* the job as the recording first shows it */
@@ -308,6 +328,86 @@ const scenarios = {
         await c.step();
     },
 
+    async '12-dedup-keep-last-if-active'(c) {
+        const add = (i) => c.queue.add('n', { i },
+            { deduplication: { id: 'K', keepLastIfActive: true } });
+        await add(1);
+        await c.begin();
+        await add(2);
+        await add(3);
+        await c.step();
+        await c.finish({ id: '1', value: '1' });
+        await c.tick();
+        await c.finish({ id: '3', value: '2' });
+        await c.step();
+    },
+
+    async '33-metrics'(c) {
+        const points = { metrics: 5 };
+        await c.sluice.add({ name: 'a' });
+        await c.begin();
+        await c.finish({ id: '1', value: '1' }, 1, points);
+        await c.wake();
+        await c.step();
+        await c.sluice.add({ name: 'b', data: '{"f":1}' });
+        await c.sluice.take();
+        await c.finish({ id: '2', reason: 'x', stacktrace: STACK('x') }, 1,
+            points);
+        await c.sluice.add({ name: 'c' });
+        await c.sluice.take();
+        await c.tick();
+        await c.finish({ id: '3', value: '1' }, 1, points);
+        await c.wake();
+        await c.step();
+        const key = `${c.base}metrics:completed`;
+        await c.redis.hset(key, 'prevTS',
+            await c.redis.hget(key, 'prevTS') - 180000);
+        await c.sluice.add({ name: 'd' });
+        await c.sluice.take();
+        await c.tick();
+        await c.finish({ id: '4', value: '1' }, 1, points);
+        await c.step();
+    },
+
+    async '37-flow-complete'(c) {
+        await c.flows();
+        const child = (n) => ({ name: `c${n}`, queueName: 'qc', data: { c: n },
+            opts: { jobId: `C${n}` } });
+        await c.producer.add({ name: 'parent', queueName: 'qp', data: { p: 1 },
+            opts: { jobId: 'P' }, children: [child(1), child(2)] });
+        await c.step();
+        await c.qc.recover();
+        await c.qc.take();
+        await c.qc.finish([{ id: 'C1', value: '{"r":1}' }], 1);
+        await c.tick();
+        await c.qc.finish([{ id: 'C2', value: '{"r":2}' }], 1);
+        await c.step();
+        await c.qp.recover();
+        await c.qp.take();
+        await c.qp.finish([{ id: 'P',
+            value: '{"bull:qc:C1":{"r":1},"bull:qc:C2":{"r":2}}' }], 1);
+        await c.step();
+    },
+
+    async '39-move-to-waiting-children'(c) {
+        const [, qp, qc] = await c.flows();
+        await qp.add('p', { step: 0 });
+        await c.qp.recover();
+        await c.qp.take();
+        await qc.add('kid', {}, { parent: { id: '1', queue: 'bull:qp' } });
+        await c.redis.hset('bull:qp:1', 'data', '{"step":1}');
+        tap.is(await c.qp.retry({ id: '1', mode: 'children' }), [0], 'waits');
+        await c.redis.del('bull:qp:marker');
+        await c.step();
+        await c.qc.recover();
+        await c.qc.take();
+        await c.qc.finish([{ id: '1', value: '7' }], 1);
+        await c.redis.del('bull:qc:marker');
+        await c.qp.take();
+        await c.qp.finish([{ id: '1', value: '"done"' }], 1);
+        await c.step();
+    },
+
     async '22-global-concurrency'(c) {
         await c.queue.setGlobalConcurrency(1);
         await c.add('1', '2');
@@ -448,6 +548,39 @@ const scenarios = {
 };
 
 
+for (const [name, option] of [['cpof', 'continueParentOnFailure'],
+    ['fpof', 'failParentOnFailure'], ['idof', 'ignoreDependencyOnFailure'],
+    ['none', null], ['rdof', 'removeDependencyOnFailure']])
+{
+    scenarios[`38-flow-child-fails-${name}`] = async (c) => {
+        await c.flows();
+        await c.producer.add({ name: 'parent', queueName: 'qp', data: {},
+            opts: { jobId: 'P' }, children: [
+                { name: 'c1', queueName: 'qc', data: { f: 1 }, opts: {
+                    jobId: 'C1', ...(option ? { [option]: true } : {}) } },
+                { name: 'c2', queueName: 'qc', data: {},
+                    opts: { jobId: 'C2' } }] });
+        await c.step();
+        await c.qc.recover();
+        await c.qc.take();
+        await c.qc.finish([{ id: 'C1', reason: 'child boom',
+            stacktrace: STACK('child boom') }], 1);
+        await c.qc.finish([{ id: 'C2', value: '1' }], 1);
+        await c.redis.del('bull:qc:marker');
+        await c.step();
+        await c.step();
+        await c.qp.recover();
+        const { jobs: [parent] } = await c.qp.take();
+        if (parent) {
+            await c.qp.finish([parent.defa ? { id: 'P', reason: parent.defa,
+                stacktrace: JSON.stringify([`UnrecoverableError: ${
+                    parent.defa}`]) } : { id: 'P', value: '"parent ran"' }], 1);
+        }
+        await c.step();
+    };
+}
+
+
 async function replay(server, major, version) {
     const directory = path.join(root, 'tests', 'golden', version);
     for (const file of fs.readdirSync(directory).sort()) {
@@ -464,7 +597,9 @@ async function replay(server, major, version) {
             'the meta of the stock queue');
         await scenarios[name](c);
         tap.is(c.steps, golden.steps.length, `v${major} ${name}: every step`);
-        await c.queue.close();
+        for (const client of c.open) {
+            await client.close();
+        }
     }
 }
 
