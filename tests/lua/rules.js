@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * What the recordings do not show: batches, refusals, bad arguments, keys of a
- * wrong type, the rules of keeping, pausing and limiting.
+ * What the recordings do not show: batches, bad arguments, keys of a
+ * wrong type, the rules of pausing and limiting.
  */
 
 const { start } = require('./server');
@@ -447,138 +447,6 @@ async function leftovers(s) {
 }
 
 
-async function refusals(s) {
-    const { redis } = s;
-    const kinds = {
-        'is an iteration of a job scheduler': (k) => redis.hset(k, 'rjk', 's'),
-        'is a child of a flow': (k) => redis.hset(k, 'parentKey', 'bull:p:1'),
-        'has unfinished children': (k) => redis.sadd(`${k}:dependencies`, 'x'),
-        'has deduplication with keepLastIfActive': (k) => redis.hset(k, 'deid',
-            'D', 'opts', '{ "de": {"id": "D", "keepLastIfActive" : true}}'),
-    };
-    await redis.flushall();
-    await redis.hset(`${K}x\0y`, 'name', 'n', 'data', '{}', 'opts', '{}');
-    await redis.lpush(`${K}wait`, 'x\0y');
-    tap.is((await s.take(5)).value, 'x?y has a zero byte in its id',
-        'an id that is no C string is refused');
-    tap.is(await redis.llen(`${K}wait`), 1, 'and left');
-
-    for (const [reason, mark] of Object.entries(kinds)) {
-        for (const priority of [0, 4]) {
-            await redis.flushall();
-            await s.add({ id: 'a' }, { id: 'b' }, { id: 'x', priority },
-                { id: 'c', priority }, { id: 'd', priority: 9 });
-            await mark(`${K}x`);
-            const before = await dump(redis);
-            const first = await s.take(5);
-            tap.is([first.status, first.value, ...ids(first)],
-                ['refused', `x ${reason}`, 'a', 'b'],
-                `${reason}: taken up to it`);
-            await redis.del(`${K}marker`);
-            const held = await dump(redis);
-            const second = await s.take(5);
-            tap.is([second.status, ...ids(second)], ['refused'], 'and no more');
-            tap.is(await redis.zscore(`${K}marker`, '0'), '0',
-                'whoever can do it is woken');
-            const after = await dump(redis);
-            const line = `${K}${priority ? 'prioritized' : 'wait'}`;
-            tap.is([after[line], after[`${K}x`], after[`${K}d`]],
-                [held[line], before[`${K}x`], before[`${K}d`]],
-                'nothing of it was changed');
-            tap.is(await redis.exists(`${K}x:lock`), 0, 'nor locked');
-
-            /* as a stock worker would have taken it */
-            await redis.set(`${K}x:lock`, 'tok');
-            await redis.lpush(`${K}active`, 'x');
-            const taken = await dump(redis);
-            const code = /children/.test(reason) ? -4 : -12;
-            tap.is((await s.finish([{ id: 'x' }])).codes, [code],
-                'finish refuses');
-            tap.is(await s.retry({ id: 'x' }, { id: 'x', mode: 'delay' },
-                { id: 'x', mode: 'release' }), [-12, -12, -12],
-            'retry refuses');
-            await redis.zadd(`${K}failed`, 1, 'x');
-            tap.is(await s.requeue('failed', ['x']), [-12], 'requeue refuses');
-            await redis.zrem(`${K}failed`, 'x');
-            const still = await dump(redis);
-            tap.is([still[`${K}x`], still[`${K}active`], still[`${K}x:lock`]
-                .value], [taken[`${K}x`], taken[`${K}active`], 'tok'],
-            'nothing of it was changed');
-        }
-    }
-    await redis.flushall();
-    await s.add({ id: 'x' });
-    await redis.hset(`${K}x`, 'deid', 'D');
-    await s.take();
-    await redis.hset(`${K}dn:D`, 'name', 'next');
-    tap.is((await s.finish([{ id: 'x' }])).codes, [-12],
-        'a deduplicated job waits for this one: finish refuses');
-    await redis.del(`${K}dn:D`);
-    await redis.zadd(`${K}x:unsuccessful`, 1, 'c');
-    tap.is((await s.finish([{ id: 'x' }])).codes, [-9], 'failed children');
-    await redis.hset(`${K}x`, 'opts', 'not {keepLastIfActive');
-    tap.is((await s.finish([{ id: 'x' }])).codes, [-12],
-        'options that cannot be read are no permission');
-}
-
-
-async function keeping(s) {
-    const { redis } = s;
-    const run = async (n, job, options) => {
-        await redis.flushall();
-        await s.add(...Array.from({ length: n }, (_, i) => ({ id: `e-${i}` })));
-        await s.take(n);
-        for (let i = 0; i < n; i += 1) {
-            await redis.rpush(`${K}e-${i}:logs`, 'l');
-        }
-        await s.finish(Array.from({ length: n }, (_, i) => ({ id: `e-${i}`,
-            ...job })), 0, 'tok', options);
-    };
-    const left = async (set = 'completed') => (await redis.zrange(K + set, 0,
-        -1));
-    await run(5, {}, { keepCompleted: '2:0' });
-    tap.is(await left(), ['e-3', 'e-4'], 'the worker\'s count');
-    tap.is((await redis.keys(`${K}e-*`)).sort(), [`${K}e-3`, `${K}e-3:logs`,
-        `${K}e-4`, `${K}e-4:logs`], 'hashes and logs go too');
-    await run(5, { keep: '3:0' }, { keepCompleted: '2:0' });
-    tap.is((await left()).length, 3, 'the job\'s own comes first');
-    await run(3, {}, { keepCompleted: '0:0' });
-    tap.is([await left(), await redis.keys(`${K}e-*`)], [[], []],
-        'a count of 0 keeps none');
-    tap.is((await events(redis)).filter((e) => /^completed/.test(e)).length, 3,
-        'but announces them');
-    await run(400, {}, { keepCompleted: '0:0' });
-    tap.is(await redis.keys(`${K}e-*`), [], 'many at once, too');
-    await run(3, { reason: 'x' }, { keepFailed: '1:0', keepCompleted: '0:0' });
-    tap.is(await left('failed'), ['e-2'], 'failed ones by their own rule');
-    await run(5, {}, {});
-    await redis.zadd(`${K}completed`, 1000, 'e-0', 2000, 'e-1', 3000, 'e-2');
-    await s.add({ id: 'last' });
-    await s.take();
-    await s.finish([{ id: 'last', keep: '-1:3600:2' }]);
-    tap.is(await left(), ['e-2', 'e-3', 'e-4', 'last'],
-        'by age, not more than the limit at once');
-    await s.add({ id: 'more' });
-    await s.take();
-    await redis.hset(`${K}e-2`, 'parentKey', 'bull:p:1');
-    await redis.sadd('bull:p:1:dependencies', `${K}e-2`);
-    await s.finish([{ id: 'more', keep: '1:3600' }]);
-    tap.is(await left(), ['e-2', 'more'], 'a child that is waited for stays');
-    await redis.del('bull:p:1:dependencies');
-    await s.add({ id: 'one' });
-    await s.take();
-    await s.finish([{ id: 'one', keep: '1:3600' }]);
-    tap.is(await left(), ['one'], 'until it is not');
-
-    await redis.flushall();
-    await s.add({ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'd' });
-    await s.take(4);
-    await s.finish([{ id: 'a' }, { id: 'b' }, { id: 'c', keep: '1:0' },
-        { id: 'd' }]);
-    tap.is(await left(), ['c', 'd'], 'rules apply one after the other');
-}
-
-
 async function facts(s) {
     const { redis } = s;
     await redis.flushall();
@@ -709,8 +577,6 @@ tap.run(async () => {
         await returns(s);
         await delays(s);
         await leftovers(s);
-        await refusals(s);
-        await keeping(s);
         await facts(s);
         await limits(s);
         await pauses(server.redis);
