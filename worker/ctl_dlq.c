@@ -349,8 +349,8 @@ dlq_refused(requeue_t *requeue, const char *id, int64_t code)
         break;
 
     case -12:
-        why = "it belongs to a flow, a scheduler or a deduplication key;"
-              " requeue it with a BullMQ client";
+        why = "it belongs to a scheduler, or its parent's keys cannot be"
+              " written; requeue it with a BullMQ client";
         break;
 
     default:

@@ -59,6 +59,9 @@ queue_init(queue_t *queue, const queue_settings_t *settings)
     queue->max_stalled = settings->max_stalled;
     queue->lock = settings->lock;
     queue->stalled = settings->stalled;
+    queue->keep_completed_bytes = settings->keep_completed_bytes;
+    queue->keep_failed_bytes = settings->keep_failed_bytes;
+    queue->metrics = settings->metrics;
 
     return 0;
 }
@@ -115,7 +118,7 @@ queue_finish(sluice_redis_t *redis, const queue_t *queue,
     const result_t         *result;
     sluice_redis_result_e   rc;
 
-    nargs = 10 + 9 * n;
+    nargs = 13 + 9 * n;
 
     for (i = 0; i < n; i++) {
         nargs += results[i].nrecords;
@@ -136,6 +139,9 @@ queue_finish(sluice_redis_t *redis, const queue_t *queue,
     queue_take_arguments(redis, queue, count, token);
     queue_text(redis, queue->keep_completed);
     queue_text(redis, queue->keep_failed);
+    sluice_redis_arg_int(redis, queue->metrics);
+    sluice_redis_arg_int(redis, queue->keep_completed_bytes);
+    sluice_redis_arg_int(redis, queue->keep_failed_bytes);
     sluice_redis_arg_int(redis, n);
 
     for (i = 0; i < n; i++) {

@@ -30,7 +30,9 @@ typedef struct {
     char     keep_failed[48];
     int      bullmq;
     int      max_stalled;
+    int      metrics;
     int64_t  lock, stalled;
+    int64_t  keep_completed_bytes, keep_failed_bytes;
 } queue_t;
 
 /* 0, or -1: a name is too long */

@@ -326,7 +326,8 @@ queue_code(int code)
     case -9:
         return "it has failed children";
     case -12:
-        return "it needs a step that is not built";
+        return "it needs a step that is not built, or its parent's keys"
+               " cannot be written";
     default:
         return "unknown code";
     }

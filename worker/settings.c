@@ -49,6 +49,9 @@ static cfg_opt_t  queue_opts[] = {
     CFG_INT("keep_failed", -1, CFGF_NONE),
     CFG_STR("keep_completed_age", "1d", CFGF_NONE),
     CFG_STR("keep_failed_age", "14d", CFGF_NONE),
+    CFG_INT("keep_completed_bytes", 0, CFGF_NONE),
+    CFG_INT("keep_failed_bytes", 0, CFGF_NONE),
+    CFG_INT("metrics", 0, CFGF_NONE),
     CFG_END()
 };
 
@@ -292,6 +295,9 @@ settings_queue(settings_t *settings, cfg_t *cfg, cfg_t *sec,
     queue->keep_failed = cfg_getint(sec, "keep_failed");
     queue->keep_completed_age = settings_time(sec, "keep_completed_age") / 1000;
     queue->keep_failed_age = settings_time(sec, "keep_failed_age") / 1000;
+    queue->keep_completed_bytes = cfg_getint(sec, "keep_completed_bytes");
+    queue->keep_failed_bytes = cfg_getint(sec, "keep_failed_bytes");
+    queue->metrics = cfg_getint(sec, "metrics");
 
     settings_schedule(queue, cfg, sec);
     settings_channel(queue, settings, sec);

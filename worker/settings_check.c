@@ -311,6 +311,12 @@ static const settings_rule_t  settings_rules[] = {
       "must be at most 3660d" },
     { "queue", "keep_failed_age", check_duration, 0, 3660 * SETTINGS_DAY,
       "must be at most 3660d" },
+    { "queue", "keep_completed_bytes", check_number, 0, 1e15,
+      "must be 0 (any) or a number of bytes" },
+    { "queue", "keep_failed_bytes", check_number, 0, 1e15,
+      "must be 0 (any) or a number of bytes" },
+    { "queue", "metrics", check_number, 0, 100000,
+      "must be from 0 (none) to 100000 minutes" },
 };
 
 #define SETTINGS_NRULES  (sizeof(settings_rules) / sizeof(settings_rules[0]))

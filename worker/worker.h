@@ -80,6 +80,8 @@ typedef struct {
     int              max_stalled; /* 1 */
     int              keep_completed, keep_failed;              /* -1 all */
     int64_t          keep_completed_age, keep_failed_age;      /* s, 0 none */
+    int64_t          keep_completed_bytes, keep_failed_bytes;  /* 0 any */
+    int              metrics;     /* minutes, 0 none */
 } queue_settings_t;
 
 typedef struct {

@@ -303,13 +303,16 @@ async function unbuilt(p) {
     const queue = await p.queue();
     await queue.upsertJobScheduler('s1', { every: 200 }, { name: 'tick' });
     await p.sluice.add({ name: 'behind' });
+    const passed = [];
     const refusal = await tap.until(async () => {
         const reply = await p.sluice.take(5);
+        passed.push(...reply.jobs.map((job) => job.name));
         for (const { id } of reply.jobs) {
             await p.sluice.retry({ id, mode: 'release' });
         }
         return reply.status === 'refused' && reply;
     }, 'the scheduler\'s job');
+    p.is(passed[0], 'behind', 'what is behind a scheduler\'s job is taken');
     const [id] = refusal.value.split(' ');
     p.ok(/^repeat:s1:\d+ is an iteration of a job scheduler$/
         .test(refusal.value), 'a scheduler\'s job is refused', refusal);
@@ -320,32 +323,107 @@ async function unbuilt(p) {
         'three iterations');
     p.ok(worker.done.includes('behind'), 'the scheduler goes on');
     await worker.close();
+}
 
-    await redis.flushall();
+
+/* a flow of stock's: our children and their parent, and the other way round */
+async function flows(p) {
+    const queue = await p.queue();
     const flow = p.keep(new p.lib.FlowProducer({
         connection: server.connection }));
-    await flow.add({ name: 'parent', queueName: 'q', data: {},
-        children: [1, 2].map((c) => ({ name: `child${c}`, queueName: 'kids',
-            data: { c } })) });
     const kids = new Sluice(redis, p.major, 'bull:kids:');
-    const child = await kids.take(5);
-    p.ok(child.status === 'refused' && !child.jobs.length
-        && /is a child of a flow$/.test(child.value), 'a child is refused',
-    child);
-    const [kid] = child.value.split(' ');
-    p.is([(await kids.finish([{ id: kid }])).codes[0],
-        (await kids.retry({ id: kid }))[0]], [-12, -12], 'nor finished');
-    p.is((await p.sluice.take(5)).status, 'idle', 'its parent waits');
-    const order = [];
-    const nurse = p.worker(async (job) => { order.push(job.name); return job
-        .data.c * 10; }, {}, 'kids');
-    const parent = p.worker(async (job) => Object.values(await job
+    const kin = await p.queue('kids');
+    const tree = (opts = {}, more = {}) => flow.add({ name: 'parent',
+        queueName: 'q', data: {}, opts: more, children: [1, 2].map((c) => ({
+            name: `child${c}`, queueName: 'kids', data: { c }, opts })) });
+
+    const worker = p.worker(async (job) => Object.values(await job
         .getChildrenValues()).sort());
-    await tap.until(() => parent.done.length === 1, 'the parent');
-    p.is(order, ['child1', 'child2'], 'the children keep their order');
-    p.is((await (await p.queue()).getCompleted())[0].returnvalue, [10, 20],
-        'the flow ends as it should');
+    await tree();
+    await asleep();
+    const { jobs } = await kids.take(5, 'tok');
+    p.is(jobs.map((job) => [job.name, /^bull:q:/.test(job.parentKey)]),
+        [['child1', true], ['child2', true]], 'we take the children');
+    p.is(await queue.getWaitingChildrenCount(), 1, 'their parent waits');
+    const begun = Date.now();
+    await kids.finish(jobs.map((job) => ({ id: job.id, value: String(
+        JSON.parse(job.data).c * 10) })));
+    await tap.until(() => worker.done.length === 1, 'the parent');
+    p.ok(Date.now() - begun < PROMPT, 'a stock worker has it at once');
+    const [done] = await queue.getCompleted();
+    p.is(done.returnvalue, [10, 20], 'with the values of its children');
+
+    await tree({ failParentOnFailure: true });
+    const [one, two] = (await kids.take(5, 'tok')).jobs;
+    await kids.finish([{ id: one.id, reason: 'no number' }]);
+    await tap.until(async () => await queue.getFailedCount() === 1,
+        'the parent to fail');
+    const [failed] = await queue.getFailed();
+    p.is(failed.failedReason, `child bull:kids:${one.id} failed`,
+        'a child that we fail fails its parent');
+    p.is(Object.keys((await failed.getDependencies()).unprocessed || {}),
+        ['0'], 'the other is still to come');
+    await kids.finish([{ id: two.id }]);
+
+    await tree({ ignoreDependencyOnFailure: true });
+    const pair = (await kids.take(5, 'tok')).jobs;
+    await kids.finish(pair.map((job, i) => (i ? { id: job.id, value: '7' }
+        : { id: job.id, reason: 'no number' })));
+    await tap.until(() => worker.done.length === 2, 'the parent');
+    const last = (await queue.getCompleted()).find((job) => job.id !== done.id);
+    p.is(Object.values(await last.getIgnoredChildrenFailures()), ['no number'],
+        'stock reads a failure that is ignored');
+    await worker.close();
+
+    await tree();
+    p.is((await p.sluice.take(5)).status, 'idle', 'a parent waits for stock');
+    const nurse = p.worker(async (job) => job.data.c * 10, {}, 'kids');
+    const parent = await tap.until(async () => (await p.sluice.take(5))
+        .jobs[0], 'the parent');
+    p.is(Object.values(await redis.hgetall(`bull:q:${parent.id}:processed`))
+        .sort(), ['10', '20'], 'then it is ours, with their values');
     await nurse.close();
+
+    /* children of its own, while it runs */
+    const added = await kin.add('late', {}, { parent: { id: parent.id,
+        queue: 'bull:q' } });
+    p.is((await p.sluice.finish([{ id: parent.id }])).codes, [-4],
+        'it is not completed before its children');
+    p.is(await p.sluice.retry({ id: parent.id, mode: 'children' }), [0],
+        'but waits again');
+    p.is(await queue.getJobState(parent.id), 'waiting-children', 'stock agrees');
+    p.is(await added.remove().then(() => queue.getJobState(parent.id)),
+        'waiting', 'until stock removes the last');
+    const again = (await p.sluice.take()).jobs[0];
+    p.is((await p.sluice.finish([{ id: again.id }])).codes, [0], 'and is over');
+    p.is(await redis.exists(`bull:q:${parent.id}:dependencies`), 0,
+        'nothing is left of it');
+}
+
+
+/* what came last while its owner was active follows it */
+async function kept(p) {
+    const queue = await p.queue();
+    const events = await p.events();
+    const seen = [];
+    for (const e of ['added', 'completed', 'deduplicated']) {
+        events.on(e, ({ jobId }) => seen.push(`${e} ${jobId}`));
+    }
+    const options = { deduplication: { id: 'K', keepLastIfActive: true } };
+    await queue.add('n', { i: 1 }, options);
+    await p.sluice.take();
+    await queue.add('n', { i: 2 }, options);
+    await queue.add('n', { i: 3 }, options);
+    const worker = p.worker(async (job) => job.data.i);
+    await asleep();
+    await p.sluice.finish([{ id: '1' }]);
+    await tap.until(() => worker.done.length === 1, 'the one that was kept');
+    p.is((await queue.getJob('3')).returnvalue, 3,
+        'a stock worker has what was kept for after our job');
+    await tap.until(() => seen.includes('completed 3'), 'the events');
+    p.is(seen, ['added 1', 'deduplicated 1', 'deduplicated 1', 'added 3',
+        'completed 1', 'completed 3'], 'in their order');
+    p.ok((await queue.add('n', {}, options)).id !== '3', 'the key is free');
 }
 
 
@@ -428,7 +506,7 @@ tap.run(async () => {
     try {
         for (const major of [6, 5]) {
             for (const part of [promptly, back, taken, stalled, unbuilt,
-                deduplicated, paused])
+                flows, kept, deduplicated, paused])
             {
                 await redis.flushall();
                 await part(new Place(major));

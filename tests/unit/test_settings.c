@@ -89,6 +89,9 @@ test_defaults(void **state)
     assert_int_equal(q->keep_failed, -1);
     assert_int_equal(q->keep_completed_age, 86400);
     assert_int_equal(q->keep_failed_age, 14 * 86400);
+    assert_int_equal(q->keep_completed_bytes, 0);
+    assert_int_equal(q->keep_failed_bytes, 0);
+    assert_int_equal(q->metrics, 0);
 
     assert_null(settings_number(s, "1"));
 
@@ -121,7 +124,9 @@ test_all(void **state)
              "  bullmq = 5\n"
              "  concurrency = 7 lock = \"10s\" stalled = \"20s\"\n"
              "  max_stalled = 3 keep_completed = 1 keep_failed = 2\n"
-             "  keep_completed_age = \"3s\" keep_failed_age = \"0s\" }\n"
+             "  keep_completed_age = \"3s\" keep_failed_age = \"0s\"\n"
+             "  keep_completed_bytes = 5000000000 keep_failed_bytes = 7\n"
+             "  metrics = 60 }\n"
              "queue \"in\" { kind = events prefix = \"p:q\" }\n");
     assert_non_null(s);
 
@@ -160,6 +165,9 @@ test_all(void **state)
     assert_int_equal(q->keep_failed, 2);
     assert_int_equal(q->keep_completed_age, 3);
     assert_int_equal(q->keep_failed_age, 0);
+    assert_int_equal(q->keep_completed_bytes, 5000000000);
+    assert_int_equal(q->keep_failed_bytes, 7);
+    assert_int_equal(q->metrics, 60);
 
     q = &s->queues[2];
     assert_string_equal(q->prefix, "p:q");

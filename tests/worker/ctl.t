@@ -274,11 +274,11 @@ ctl_is('some of them', 1,
        $none, '-r', $url, 'dlq', 'requeue', 'acme/messages', 'm-dead2',
        'm-99', 'm-dead1', 'm-dead3');
 
-dead($acme, 'm-flow', 1795000000000, 'x', 'parentKey', '{acme}:p:1');
-ctl_is('a job of a flow is left alone', 1, qr/m-flow: it belongs to a flow/,
-       $none, '-r', $url, 'dlq', 'requeue', 'acme/messages', 'm-flow');
+dead($acme, 'm-tick', 1795000000000, 'x', 'rjk', 's1');
+ctl_is('a job of a scheduler is left alone', 1, qr/m-tick: it belongs to a sch/,
+       $none, '-r', $url, 'dlq', 'requeue', 'acme/messages', 'm-tick');
 
-# more than one call; m-flow and m-dead2 are the oldest and stay in front
+# more than one call; m-tick and m-dead2 are the oldest and stay in front
 
 $redis->cli('EVAL', <<'END', 1, $acme);
 for i = 1, 450 do
@@ -289,7 +289,7 @@ for i = 1, 450 do
 end
 END
 
-ctl_is('all', 1, qr/m-flow: .*450 requeued\n\z/s, $none, '-r', $url, 'dlq',
+ctl_is('all', 1, qr/m-tick: .*450 requeued\n\z/s, $none, '-r', $url, 'dlq',
        'requeue', 'acme/messages', '--all');
 is($redis->cli('ZCARD', "${acme}failed"), 2, 'what was refused stayed');
 is($redis->cli('LLEN', "${acme}wait"), 452, 'the others are in the line');
@@ -297,7 +297,7 @@ is($redis->cli('LLEN', "${acme}wait"), 452, 'the others are in the line');
 my $all = json('dlq', 'requeue', 'acme/messages', '--all');
 is($all->{requeued}, 0, 'as JSON: none');
 is_deeply([ sort map { $_->{id} } @{ $all->{refused} } ],
-          [ 'm-dead2', 'm-flow' ], 'and which were refused');
+          [ 'm-dead2', 'm-tick' ], 'and which were refused');
 
 # BullMQ 5 keeps a paused queue's line elsewhere: the settings say so
 

@@ -34,6 +34,7 @@ async function refused() {
     const now = await queue.getJobCounts('wait', 'delayed', 'completed',
         'failed');
     is(now.failed, 0, 'it is left as it is', now);
+    is(now.completed, 1, 'what is behind it is done');
     is(await worker.stop(), 0, 'it ends with 0');
     await queue.obliterate({ force: true });
 }

@@ -43,7 +43,9 @@ queue "q" { kind = noop
   max_stalled = -1
   keep_completed = -2
   keep_failed_age = "x"
-  tenants = {"a b"} }
+  tenants = {"a b"}
+  keep_failed_bytes = -1
+  metrics = 100001 }
 `, ['a.conf:2: pace must be from 0.01 to 1',
         'a.conf:3: redis_timeout must be from 50ms to 1h',
         'a.conf:4: connections must be from 1 to 65536',
@@ -62,7 +64,11 @@ queue "q" { kind = noop
         'a.conf:16: queue "q": keep_failed_age is not a duration such as'
             + ' "300ms", "5s", "1h30m"',
         'a.conf:17: queue "q": tenants must be names of 1 to 64 characters of'
-            + ' A-Z a-z 0-9 _ . -']],
+            + ' A-Z a-z 0-9 _ . -',
+        'a.conf:18: queue "q": keep_failed_bytes must be 0 (any) or a number'
+            + ' of bytes',
+        'a.conf:19: queue "q": metrics must be from 0 (none) to 100000'
+            + ' minutes']],
     ['a send queue without a channel', `${REDIS}queue "q" { }\n`,
         ['a.conf:2: queue "q": channel is missing']],
     ['a channel that is not there', `${REDIS}queue "q" { channel = "d" }\n`,
