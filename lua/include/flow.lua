@@ -162,12 +162,14 @@ local function flow_gone(parent, child)
     end
 end
 
--- the child, which was finished, is to be run again
+-- The child, which was finished, is to be run again: its parent waits for it, if
+-- it has kept its end at all.
 local function flow_back(parent, child)
-    if call('EXISTS', parent.key) == 1 then
-        call('HDEL', parent.key .. ':processed', child)
-        call('HDEL', parent.key .. ':failed', child)
-        call('ZREM', parent.key .. ':unsuccessful', child)
+    if call('EXISTS', parent.key) == 1
+        and call('HDEL', parent.key .. ':processed', child)
+            + call('HDEL', parent.key .. ':failed', child)
+            + call('ZREM', parent.key .. ':unsuccessful', child) > 0
+    then
         call('SADD', parent.key .. ':dependencies', child)
     end
 end

@@ -17,14 +17,7 @@ const seed = +(process.argv[2] || Date.now() % 1e9);
 const operations = +(process.argv[3] || 2000);
 const K = 'bull:q:';
 
-/* mulberry32 */
-let state = seed;
-function random(n) {
-    state = (state + 0x6D2B79F5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % n;
-}
+const random = require('./random_number')(seed);
 const pick = (list) => list[random(list.length)];
 
 const OWN = new Set(['id', 'meta', 'wait', 'paused', 'active', 'prioritized',
