@@ -41,13 +41,13 @@ class Twins {
     }
 
     async act(who, step, ...args) {
-        this.trail.push(`${who === this.ours ? 'ours' : 'stock'} ${step} ${
-            JSON.stringify(args)}`);
         const a = JSON.stringify(await this.one[step](...args));
         const b = JSON.stringify(await who[step](...args));
         if (a !== b) {
             this.wrong = this.wrong || `${b}, not ${a}`;
         }
+        this.trail.push(`${who === this.ours ? 'ours' : 'stock'} ${step} ${
+            JSON.stringify(args)}: ${b}`);
         /* ties are sorted by id, and the oldest are removed */
         await this.one.tick();
         await this.stock.tick();

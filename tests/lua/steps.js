@@ -98,18 +98,21 @@ class Steps {
     }
 }
 
+/* a job that is to fail is failed, as BullMQ 5 does by itself, and the next taken */
 class Stock extends Steps {
     async take(name, n = 1) {
         const ids = [];
         for (let i = 0; i < n; i += 1) {
-            const job = await this.workers[name].getNextJob('tok',
-                { block: false });
-            if (job && job.deferredFailure) {
+            let job;
+            for (;;) {
+                job = await this.workers[name].getNextJob('tok',
+                    { block: false });
+                if (!job || !job.deferredFailure) {
+                    break;
+                }
                 await this.fail(name, job.id, job.deferredFailure);
-                ids.push(null);
-            } else {
-                ids.push(job ? job.id : null);
             }
+            ids.push(job ? job.id : null);
         }
         return ids;
     }
@@ -160,13 +163,15 @@ class Ours extends Steps {
     async take(name, n = 1) {
         const ids = [];
         for (let i = 0; i < n; i += 1) {
-            const { jobs: [job] } = await this.sluices[name].take(1);
-            if (job && job.defa) {
+            let job;
+            for (;;) {
+                [job] = (await this.sluices[name].take(1)).jobs;
+                if (!job || !job.defa) {
+                    break;
+                }
                 await this.fail(name, job.id, job.defa);
-                ids.push(null);
-            } else {
-                ids.push(job ? job.id : null);
             }
+            ids.push(job ? job.id : null);
         }
         return ids;
     }
