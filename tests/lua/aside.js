@@ -5,6 +5,7 @@
  * children whose parents' keys cannot be written.
  */
 
+const net = require('net');
 const { start } = require('./server');
 const { Sluice } = require('./scripts');
 const { dump } = require('./keyspace');
@@ -179,7 +180,55 @@ async function parents(s) {
 }
 
 
+function freePort() {
+    return new Promise((done) => {
+        const server = net.createServer();
+        server.listen(0, '127.0.0.1', () => {
+            const { port } = server.address();
+            server.close(() => done(port));
+        });
+    });
+}
+
+/* a node of a cluster that has the child's slot, and not the parent's */
+async function apart() {
+    const server = await start('apart', ['--cluster-enabled', 'yes', '--port',
+        await freePort(), '--cluster-port', await freePort(),
+        '--cluster-require-full-coverage', 'no']);
+    try {
+        const { redis } = server;
+        const key = (queue, suffix) => `{${queue}}:q:${suffix}`;
+        await redis.call('CLUSTER', 'ADDSLOTS',
+            await redis.cluster('KEYSLOT', key('a', 'x')));
+        const s = new Sluice(redis, 6, key('a', ''));
+        s.stream = '{a}::sluice:records';
+        s.claims = '{a}::sluice:claim:';
+        await tap.until(() => s.add({ id: 'x' }, { id: 'y' }).catch(() => null),
+            'the slot');
+        const parent = ['parentKey', key('b', '1'), 'parent',
+            '{"id":"1","queueKey":"{b}:q","fpof":true}'];
+        await redis.hset(key('a', 'x'), ...parent);
+        const reply = await s.take(5);
+        tap.is([reply.status, reply.value, ...ids(reply)], ['refused',
+            'x has its parent on another node', 'y'], 'a child is left');
+        await redis.hset(key('a', 'y'), ...parent);
+        for (const reason of [undefined, 'boom']) {
+            tap.is((await s.finish([{ id: 'y', reason }])).codes, [-12],
+                'nor finished');
+        }
+        await redis.zadd(key('a', 'failed'), 1, 'x');
+        tap.is(await s.requeue('failed', ['x']), [-12], 'nor requeued');
+        tap.is([await redis.lrange(key('a', 'active'), 0, -1),
+            await redis.zcard(key('a', 'failed'))], [['y'], 1],
+        'nothing was written');
+    } finally {
+        await server.stop();
+    }
+}
+
+
 tap.run(async () => {
+    await apart();
     const server = await start('aside');
     const s = new Sluice(server.redis);
     try {

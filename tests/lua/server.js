@@ -10,13 +10,14 @@ const root = path.join(__dirname, '..', '..');
 const modules = path.join(root, 'tests', 'interop', 'node_modules');
 const Redis = require(path.join(modules, 'ioredis'));
 
-async function start(name) {
+/* args: more of redis-server's, later ones count */
+async function start(name, args = []) {
     const dir = path.join(root, 'build', 'tests', `redis-${name}-${process.pid}`);
     fs.mkdirSync(dir, { recursive: true });
     const socket = path.relative(process.cwd(), path.join(dir, 's'));
     const child = spawn('redis-server', ['--port', '0', '--unixsocket',
         path.join(dir, 's'), '--save', '', '--appendonly', 'no', '--dir', dir,
-        '--logfile', path.join(dir, 'log')], { stdio: 'ignore' });
+        '--logfile', path.join(dir, 'log'), ...args], { stdio: 'ignore' });
     let ended = false;
     child.on('exit', () => { ended = true; });
     const kill = () => { if (!ended) { child.kill('SIGKILL'); } };
