@@ -316,6 +316,14 @@ const cases = {
         await c.take('qc');
         return c.complete('qc', 'A');
     },
+    async 'kept: lifo'(c) {
+        await c.add('qc', 'A', K);
+        await c.take('qc');
+        await c.add('qc', 'X');
+        await c.add('qc', 'B', { ...K, lifo: true });
+        await c.complete('qc', 'A');
+        return c.take('qc');
+    },
     async 'kept: prioritized'(c) {
         await c.add('qc', 'A', K);
         await c.take('qc');
