@@ -355,31 +355,43 @@ const cases = {
 };
 
 
-async function run(Kind, lib, server, major, name) {
-    await server.redis.flushall();
-    const steps = new Kind(lib, server, major);
-    await steps.ready();
+/* the clients serve all cases: what they have written is put back */
+async function run(steps, name, meta) {
+    await steps.redis.flushall();
+    for (const [key, fields] of Object.entries(meta)) {
+        await steps.redis.hset(key, fields);
+    }
     const result = await cases[name](steps);
-    const keys = await left(server.redis);
-    await steps.close();
-    return { result, keys };
+    return { result, keys: await left(steps.redis) };
 }
 
 tap.run(async () => {
     const server = await start('flows');
+    const { redis } = server;
     try {
         for (const major of [6, 5]) {
             const lib = require(path.join(modules, `bullmq${major}`));
+            await redis.flushall();
+            const both = [Stock, Ours].map((Kind) => new Kind(lib, server,
+                major));
+            const meta = {};
+            for (const steps of both) {
+                await steps.ready();
+            }
+            for (const key of await redis.keys('*:meta')) {
+                meta[key] = await redis.hgetall(key);
+            }
             for (const name of Object.keys(cases)) {
                 if (only.length && !only.some((o) => name.includes(o))) {
                     continue;
                 }
-                const stock = await run(Stock, lib, server, major, name);
-                const ours = await run(Ours, lib, server, major, name);
+                const stock = await run(both[0], name, meta);
+                const ours = await run(both[1], name, meta);
                 tap.is(ours.result, stock.result, `v${major}: ${name}: results`);
                 const diff = differences(ours.keys, stock.keys);
                 tap.ok(diff === '', `v${major}: ${name}: keys`, diff);
             }
+            await Promise.all(both.map((steps) => steps.close()));
         }
     } finally {
         await server.stop();

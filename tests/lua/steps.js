@@ -205,7 +205,10 @@ class Ours extends Steps {
 }
 
 
-/* the keyspace, but for the text of stacktraces, which stock makes itself */
+/*
+ * The keyspace, but for the text of stacktraces, which stock makes itself, and
+ * the order of sets by time.
+ */
 async function left(redis) {
     const keys = await dump(redis);
     for (const { type, value } of Object.values(keys)) {
@@ -215,7 +218,13 @@ async function left(redis) {
             }
         }
     }
-    return normal(keys, new Set());
+    const found = normal(keys, new Set());
+    for (const [key, entry] of Object.entries(found)) {
+        if (entry.type === 'zset' && !/:(prioritized|marker)$/.test(key)) {
+            entry.value.sort((a, b) => (a[0] < b[0] ? -1 : 1));
+        }
+    }
+    return found;
 }
 
 module.exports = { Stock, Ours, left, QUEUES };
