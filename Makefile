@@ -147,6 +147,13 @@ $(B)/tests/signature_mutations: \
 	@mkdir -p $(@D)
 	$(CC) $(SAN) -o $@ $^ -ljansson $(LIBS)
 
+# core/cron beside cron-parser: tests/interop/cron.js
+$(B)/tests/cron_next: $(patsubst %.c,$(B)/san/%.o,tests/interop/cron_next.c \
+                          core/cron.c core/cron_next.c core/zone.c \
+                          core/zone_rule.c worker/zones.c)
+	@mkdir -p $(@D)
+	$(CC) $(SAN) -o $@ $^
+
 PROVE ?= prove
 
 # make unit     every table of tests/unit, the signature vectors, 20,000 changes

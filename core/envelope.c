@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/date.h"
 #include "core/json.h"
 
 
@@ -195,17 +196,14 @@ sluice_envelope_string(sluice_envelope_out_t *out, const sluice_text_t *text)
 }
 
 
-/*
- * RFC 3339 in UTC.  The civil date by years that begin in March, so that the
- * leap day is the last of its year; gmtime() would need the C library's lock
- * and a time_t.
- */
+/* RFC 3339 in UTC; gmtime() would need the C library's lock and a time_t. */
 
 static void
 sluice_envelope_time(sluice_envelope_out_t *out, int64_t time_ms)
 {
-    int64_t  day, era, month, of_day, of_era, of_year, year;
-    uint8_t  text[] = "\"0000-00-00T00:00:00.000Z\"";
+    int64_t        of_day;
+    uint8_t        text[] = "\"0000-00-00T00:00:00.000Z\"";
+    sluice_date_t  date;
 
     static const int64_t  day_ms = 86400000;
 
@@ -224,33 +222,11 @@ sluice_envelope_time(sluice_envelope_out_t *out, int64_t time_ms)
     }
 
     of_day = time_ms % day_ms;
+    date = sluice_date(time_ms / day_ms);
 
-    /* days since 1 March 0000, in eras of 400 years */
-
-    day = time_ms / day_ms + 719468;
-    era = day / 146097;
-    of_era = day % 146097;
-
-    year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    of_year = of_era - (365 * year + year / 4 - year / 100);
-    month = (5 * of_year + 2) / 153;
-    day = of_year - (153 * month + 2) / 5 + 1;
-
-    year += era * 400;
-
-    /* March is 0 */
-
-    if (month < 10) {
-        month += 3;
-
-    } else {
-        month -= 9;
-        year++;
-    }
-
-    sluice_envelope_digits(text + 1, year, 4);
-    sluice_envelope_digits(text + 6, month, 2);
-    sluice_envelope_digits(text + 9, day, 2);
+    sluice_envelope_digits(text + 1, date.year, 4);
+    sluice_envelope_digits(text + 6, date.month, 2);
+    sluice_envelope_digits(text + 9, date.day, 2);
     sluice_envelope_digits(text + 12, of_day / 3600000, 2);
     sluice_envelope_digits(text + 15, of_day / 60000 % 60, 2);
     sluice_envelope_digits(text + 18, of_day / 1000 % 60, 2);
