@@ -30,7 +30,8 @@ typedef struct {
     int                   number;    /* of the field */
     uint64_t              values;    /* Sunday is 0 only */
     uint64_t              lasts;     /* 0 to 7, as they were written */
-    int                   count;     /* of the values that were named */
+    int                   count;     /* of the values, each time it is there */
+    int                   longest;   /* days of the longest of the months */
     sluice_cron_error_t  *error;
 } sluice_cron_reader_t;
 
@@ -69,10 +70,6 @@ static const struct {
     { "@weekdays", "0 0 0 * * 1-5", 6 },
     { "@weekends", "0 0 0 * * 0,6", 6 }
 };
-
-
-static int sluice_cron_field(sluice_cron_reader_t *reader,
-    sluice_cron_t *cron);
 
 
 static int
@@ -258,7 +255,8 @@ sluice_cron_add(sluice_cron_reader_t *reader, const sluice_cron_range_t *range,
 
     for (n = range->from; n <= range->to; n += range->step) {
         values |= (uint64_t) 1 << n;
-        reader->count++;
+        reader->count += (reader->number != SLUICE_CRON_DAY
+                          || n <= reader->longest);
     }
 
     if (reader->number == SLUICE_CRON_WEEKDAY) {
@@ -304,6 +302,7 @@ sluice_cron_item(sluice_cron_reader_t *reader, sluice_cron_t *cron)
         }
 
         cron->last_day = 1;
+        reader->count++;
         return 0;
     }
 
@@ -329,6 +328,7 @@ sluice_cron_item(sluice_cron_reader_t *reader, sluice_cron_t *cron)
 
         if (sluice_cron_byte(reader, '#')) {
             cron->nth = sluice_cron_number(reader);
+            cron->nth_day = reader->bullmq < 6;
 
             if (cron->nth < 1 || cron->nth > 5) {
                 return sluice_cron_fail(reader, start,
@@ -385,25 +385,22 @@ sluice_cron_longest(uint64_t months)
 
 
 /*
- * Are the days of the month a "*"?  To cron-parser 5 when they are written so,
- * to 4 when they are all that the months have.
+ * Is it a "*"?  To cron-parser 5 when it is written so, to 4 when there are as
+ * many values as that would give, be they others; Sunday counts as 0 and 7.
  */
 
 static int
 sluice_cron_any(sluice_cron_reader_t *reader, const char *start)
 {
-    char  c;
-
     if (reader->bullmq >= 6) {
-        c = *start;
-
-        return reader->last - start == 1 && (c == '*' || c == '?');
+        return reader->last - start == 1 && (*start == '*' || *start == '?');
     }
 
-    /* 7 counts beside 0: all of them are eight */
+    if (reader->number == SLUICE_CRON_DAY) {
+        return reader->count >= reader->longest;
+    }
 
-    return reader->number == SLUICE_CRON_WEEKDAY
-           && reader->count == 8 && reader->values == sluice_cron_bits(0, 6);
+    return reader->count == 8;
 }
 
 
@@ -416,11 +413,7 @@ sluice_cron_dates(sluice_cron_reader_t *reader, sluice_cron_t *cron,
     int       one_month;
     uint64_t  possible;
 
-    possible = sluice_cron_bits(1, sluice_cron_longest(cron->months));
-
-    if (reader->bullmq < 6) {
-        cron->any_day = (cron->days & possible) == possible;
-    }
+    possible = sluice_cron_bits(1, reader->longest);
 
     if (cron->days == 0 || (cron->days & possible) != 0) {
         return 0;
@@ -480,6 +473,7 @@ sluice_cron_field(sluice_cron_reader_t *reader, sluice_cron_t *cron)
 
     case SLUICE_CRON_MONTH:
         cron->months = reader->values;
+        reader->longest = sluice_cron_longest(cron->months);
         break;
 
     default:
@@ -495,7 +489,7 @@ static int
 sluice_cron_pattern(sluice_cron_reader_t *reader, sluice_cron_t *cron,
     size_t len)
 {
-    size_t       i, nfields, start;
+    size_t       field, i, nfields, start;
     const char  *fields[SLUICE_CRON_FIELDS], *ends[SLUICE_CRON_FIELDS];
 
     nfields = 0;
@@ -534,9 +528,15 @@ sluice_cron_pattern(sluice_cron_reader_t *reader, sluice_cron_t *cron,
     start = SLUICE_CRON_FIELDS - nfields;
 
     for (i = 0; i < nfields; i++) {
-        reader->p = fields[i];
-        reader->last = ends[i];
-        reader->number = (int) (start + i);
+
+        /* the month before the days, whose number is by it */
+
+        field = (i == 0) ? SLUICE_CRON_MONTH - start
+                         : i - (i <= SLUICE_CRON_MONTH - start);
+
+        reader->p = fields[field];
+        reader->last = ends[field];
+        reader->number = (int) (start + field);
 
         if (sluice_cron_field(reader, cron) != 0) {
             return -1;

@@ -19,7 +19,8 @@
  *   @minutely @secondly @weekdays @weekends
  *
  * Where neither of the two days is *, one of them is enough: "0 0 13 * 5" is
- * the 13th and each Friday.
+ * the 13th and each Friday.  In BullMQ 5 "5#2" is stronger and rules out days
+ * of the month in other weeks; and all days written out are a *.
  *
  * Refused, though cron-parser takes them for something: less than five fields
  * (it puts "0" and "*" before them), H (a random time, BullMQ 6), and what
@@ -47,6 +48,7 @@ typedef struct {
     uint64_t     weekdays;       /* 0 to 6, Sunday is 0 */
     uint64_t     last_weekdays;  /* the last such weekday of the month */
     int          nth;            /* only the nth of the month; 0: each */
+    int          nth_day;        /* that holds for days of the month, too */
     int          last_day;       /* the last day of the month as well */
     int          any_day;        /* the day of the month does not matter */
     int          any_weekday;    /* the day of the week does not matter */

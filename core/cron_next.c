@@ -69,23 +69,28 @@ static int
 sluice_cron_day(const sluice_cron_t *cron, const sluice_date_t *date,
     int weekday)
 {
-    int  by_day, by_weekday, longest;
+    int  by_day, by_weekday, longest, nth;
 
     longest = sluice_date_of_month(date->year, date->month);
+    nth = (cron->nth == 0 || (date->day + 6) / 7 == cron->nth);
 
-    by_day = (cron->days >> date->day & 1)
-             || (cron->last_day && date->day == longest);
+    by_day = ((cron->days >> date->day & 1)
+              || (cron->last_day && date->day == longest))
+             && (nth || !cron->nth_day);
 
-    by_weekday = ((cron->weekdays >> weekday & 1)
-                  && (cron->nth == 0 || (date->day + 6) / 7 == cron->nth))
+    by_weekday = ((cron->weekdays >> weekday & 1) && nth)
                  || ((cron->last_weekdays >> weekday & 1)
                      && date->day > longest - 7);
 
-    if (cron->any_day) {
-        return cron->any_weekday || by_weekday;
+    if (cron->any_day && cron->any_weekday) {
+        return by_day && by_weekday;
     }
 
-    return by_day || (!cron->any_weekday && by_weekday);
+    if (cron->any_day || cron->any_weekday) {
+        return cron->any_day ? by_weekday : by_day;
+    }
+
+    return by_day || by_weekday;
 }
 
 
