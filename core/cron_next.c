@@ -82,15 +82,11 @@ sluice_cron_day(const sluice_cron_t *cron, const sluice_date_t *date,
                  || ((cron->last_weekdays >> weekday & 1)
                      && date->day > longest - 7);
 
-    if (cron->any_day && cron->any_weekday) {
-        return by_day && by_weekday;
+    if (cron->any_weekday) {
+        return by_day;
     }
 
-    if (cron->any_day || cron->any_weekday) {
-        return cron->any_day ? by_weekday : by_day;
-    }
-
-    return by_day || by_weekday;
+    return by_weekday || (!cron->any_day && by_day);
 }
 
 

@@ -340,11 +340,12 @@ sluice_zone_wall_e
 sluice_zone_utc(const sluice_zone_t *zone, int64_t wall, int64_t *first,
     int64_t *second)
 {
-    int                 n;
+    int                 n, skipped;
     int64_t             utc;
     sluice_zone_span_t  before, span;
 
     n = 0;
+    skipped = 0;
     sluice_zone_span(zone, wall - SLUICE_ZONE_REACH, &span);
 
     *first = wall - span.offset;
@@ -368,16 +369,19 @@ sluice_zone_utc(const sluice_zone_t *zone, int64_t wall, int64_t *first,
         before = span;
         sluice_zone_span(zone, before.until, &span);
 
-        /* set forward past it: the wall of before had not come to it yet */
+        /* set forward past it; a clock may come back to it later */
 
-        if (n == 0 && wall - before.offset >= before.until
+        if (n == 0 && !skipped && wall - before.offset >= before.until
             && wall - span.offset < span.from)
         {
+            skipped = 1;
             *first = wall - before.offset;
             *second = wall - span.offset;
-
-            return SLUICE_ZONE_SKIPPED;
         }
+    }
+
+    if (n == 0) {
+        return SLUICE_ZONE_SKIPPED;
     }
 
     return (n > 1) ? SLUICE_ZONE_TWICE : SLUICE_ZONE_ONCE;

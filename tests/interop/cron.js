@@ -264,11 +264,15 @@ function peer({ major, text, from, zone }) {
     const iterator = parse(major, text, change ? change.at - 1000 : from,
         zone.name);
     const times = [];
-    while (times.length < TIMES) {
+    for (let last = 0; times.length < TIMES;) {
         const ms = iterator.next().getTime();
+        if (ms === last) {
+            throw new Error('it stands still');
+        }
         if (ms > from) {
             times.push(ms);
         }
+        last = ms;
     }
     return times;
 }
