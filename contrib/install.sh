@@ -9,7 +9,7 @@ set -eu
 what=${1:-build}
 
 # the demo is part of "build": make run needs no more than these
-packages="gcc make libc6-dev perl curl openssl ca-certificates
+packages="gcc make libc6-dev perl curl openssl ca-certificates tzdata
     nginx nginx-dev redis-server
     libhiredis-dev libevent-dev libcurl4-openssl-dev libjansson-dev
     libssl-dev libconfuse-dev libsqlite3-dev libpcre2-dev zlib1g-dev"

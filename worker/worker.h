@@ -17,6 +17,7 @@
  *   record.c     what became of a message, as a line of JSON         (pure)
  *   recorder.c   the streams of records -> the store, in groups
  *   store/       communication_logs in SQLite
+ *   zones.c      the time zones of this machine, by name
  *   ctl_*.c      sluicectl
  *
  * Times are milliseconds; "text" is UTF-8 with its length, not NUL-terminated
