@@ -169,7 +169,7 @@ function pattern() {
 /* ------------------------------------------------------------------- zones */
 
 const FROM = FIRST - 400 * DAY;
-const UNTIL = LAST + 3000 * DAY;
+const UNTIL = LAST + 5000 * DAY;
 
 /*
  * Asking ICU for an offset takes longer than all else: from here on luxon looks
@@ -178,10 +178,11 @@ const UNTIL = LAST + 3000 * DAY;
 const tables = new Map();
 const slow = luxon.IANAZone.prototype.offset;
 luxon.IANAZone.prototype.offset = function offset(ms) {
-    const changes = tables.get(this.name);
-    if (!changes || changes.length === 0 || ms < FROM || ms >= UNTIL) {
+    const table = tables.get(this.name);
+    if (!table || ms < FROM || ms >= UNTIL) {
         return slow.call(this, ms);
     }
+    const { changes, first } = table;
     let low = 0;
     let high = changes.length;
     while (low < high) {
@@ -192,7 +193,7 @@ luxon.IANAZone.prototype.offset = function offset(ms) {
             high = middle;
         }
     }
-    return (low ? changes[low - 1].after : changes[0].before) / 60000;
+    return (low ? changes[low - 1].after : first) / 60000;
 };
 
 class Zone {
@@ -200,7 +201,7 @@ class Zone {
         this.name = name;
         this.zone = luxon.Info.normalizeZone(name);
         this.changes = this.find(FROM, UNTIL);
-        tables.set(name, this.changes);
+        tables.set(name, { changes: this.changes, first: this.offset(FROM) });
     }
 
     offset(ms) {
@@ -210,11 +211,13 @@ class Zone {
     /* { at, before, after }, by halving */
     find(from, until) {
         const changes = [];
-        for (let ms = from; ms < until; ms += 5 * DAY) {
-            const before = this.offset(ms);
-            if (this.offset(ms + 5 * DAY) !== before) {
+        let after = this.offset(from);
+        for (let ms = from; ms < until; ms += 10 * DAY) {
+            const before = after;
+            after = this.offset(ms + 10 * DAY);
+            if (after !== before) {
                 let low = ms;
-                let high = ms + 5 * DAY;
+                let high = ms + 10 * DAY;
                 while (high - low > 1000) {
                     const middle = low + Math.floor((high - low) / 2000) * 1000;
                     if (this.offset(middle) === before) {
@@ -237,10 +240,11 @@ class Zone {
 
     start() {
         const ms = between(FIRST / 1000, LAST / 1000) * 1000;
-        if (this.changes.length === 0 || random() < 0.5) {
+        const changes = this.changes.filter(({ at }) => at > FIRST && at < LAST);
+        if (changes.length === 0 || random() < 0.5) {
             return ms + (random() < 0.3 ? below(1000) : 0);
         }
-        return one(this.changes).at + between(-40, 10) * HOUR / 4
+        return one(changes).at + between(-40, 10) * HOUR / 4
             + below(5) * 60000 - 60000;
     }
 }
@@ -385,27 +389,28 @@ function grammar() {
 }
 
 
-/* The offsets of both databases of zones: where they differ is left out. */
+/*
+ * Node's database of zones may be another than the machine's: a zone that is
+ * not the same before and after each change is left out.
+ */
 function databases(zones) {
-    const names = zones.map((zone) => zone.name).join(' ');
     const questions = [];
     for (const zone of zones) {
         for (const { at } of zone.changes) {
             for (const from of [at - 1000, at]) {
-                const local = from + zone.offset(from);
-                const wall = new Date(local - local % 1000 + 1000);
+                const wall = new Date(from + zone.offset(from + 1000) + 1000);
                 questions.push({ major: 6, zone, from, times: 1,
-                    text: [wall.getUTCSeconds(), wall.getUTCMinutes(), '*',
-                        '*', '*', '*'].join(' '), expected: from + 1000 });
+                    text: `${wall.getUTCSeconds()} ${wall.getUTCMinutes()} * * `
+                        + '* *' });
             }
         }
     }
     const answers = ours(questions);
     const differ = new Set(questions.filter((q, i) => (
-        q.from % 1000 === 0 && q.from !== q.zone.lost
-            && answers[i][0] !== q.expected)).map((q) => q.zone.name));
-    tap.ok(true, `${questions.length} moments around changes: ${names}`);
-    return differ;
+        answers[i][0] !== q.from + 1000)).map((q) => q.zone.name));
+    tap.ok(differ.size < zones.length / 4, `${questions.length} moments around`
+        + ` changes, left out: ${[...differ].join(' ') || 'no zone'}`);
+    return zones.filter((zone) => !differ.has(zone.name));
 }
 
 
@@ -474,6 +479,5 @@ tap.run(async () => {
     }
     const zones = ZONES.map((name) => new Zone(name));
     grammar();
-    const differ = databases(zones);
-    compare(zones.filter((zone) => !differ.has(zone.name)));
+    compare(databases(zones));
 });
