@@ -284,6 +284,8 @@ test_spans(void **state)
         /* J does not count 29 February, the bare number does */
         { "AAA0BBB,J60/0,J300/0", utc(2024, 3, 1, 0, 0), HOUR,
           utc(2024, 3, 1, 0, 0), utc(2024, 10, 26, 23, 0) },
+        { "AAA0BBB,J59/0,J300/0", utc(2024, 2, 29, 0, 0), HOUR,
+          utc(2024, 2, 28, 0, 0), utc(2024, 10, 26, 23, 0) },
         { "AAA0BBB,59/0,J300/0", utc(2024, 2, 29, 0, 0), HOUR,
           utc(2024, 2, 29, 0, 0), utc(2024, 10, 26, 23, 0) },
         /* summer for ever */
