@@ -41,7 +41,10 @@ sluice_schedule_check(const sluice_schedule_t *schedule, int64_t now)
 }
 
 
-/* The first time that lies at `offset` of `every` and is later than now. */
+/*
+ * The first time that lies at `offset` of `every` and is later than now; with
+ * an offset above `every` it is not the first, as in BullMQ.
+ */
 
 static int64_t
 sluice_schedule_slot(const sluice_schedule_t *schedule, int64_t offset,
@@ -132,7 +135,5 @@ sluice_schedule_next(const sluice_schedule_t *schedule, int64_t prev,
     *offset = schedule->offset ? schedule->offset : prev % schedule->every;
     at = prev + schedule->every;
 
-    return at < now ? sluice_schedule_slot(schedule, *offset % schedule->every,
-                                           now)
-                    : at;
+    return at < now ? sluice_schedule_slot(schedule, *offset, now) : at;
 }

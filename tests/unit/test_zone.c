@@ -540,6 +540,12 @@ test_zones(void **state)
     assert_non_null(zone);
     assert_int_equal(zone->summer, 2 * HOUR);
 
+    /* the longest unused goes, not the last */
+
+    assert_ptr_not_equal(zones_get(zones, "Asia/Tokyo", 10, &error), zone);
+    assert_ptr_equal(zones_get(zones, "Europe/Berlin", 13, &error), zone);
+    assert_int_equal(zone->summer, 2 * HOUR);
+
     zones_close(zones);
     zones_close(NULL);
 }
