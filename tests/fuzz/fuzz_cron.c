@@ -43,7 +43,7 @@ check_time(const sluice_cron_t *cron, int64_t at)
           || !cron->any_weekday);
     check(((cron->weekdays | cron->last_weekdays) >> sluice_date_weekday(day)
            & 1)
-          || !cron->any_day);
+          || !cron->any_day || cron->any_weekday);
 }
 
 

@@ -39,6 +39,8 @@ const REASONS = {
         + ' shown twice it runs the second, or that without end',
     odd: 'it knows changes by an hour at a full hour only: runs left out or'
         + ' doubled, or an error',
+    repeated: 'hours that are all there, some of them twice, are not every hour'
+        + ' to 4.9',
     gives_up: 'its search ends after 10,000 steps: an error',
 };
 
@@ -281,14 +283,16 @@ function peer({ major, text, from, zone }) {
     return times;
 }
 
+function hoursOf(major, iterator) {
+    return major === 5 ? iterator.fields.hour : iterator.fields.hour.values;
+}
+
 /* The rule of core/cron.h, on the wall times that it gives in UTC. */
 function rule({ major, text, from, zone }) {
     const near = (ms) => [-DAY, 0, DAY].map((d) => zone.offset(ms + d));
     const start = from + Math.min(...near(from));
     const iterator = parse(major, text, start, 'UTC');
-    const hours = major === 5 ? iterator.fields.hour
-        : iterator.fields.hour.values;
-    const always = hours.length === 24;
+    const always = new Set(hoursOf(major, iterator)).size === 24;
     const times = [];
 
     for (;;) {
@@ -324,7 +328,8 @@ function attempt(fn, question) {
 }
 
 /* Why cron-parser in the zone may differ between these times */
-function reason({ zone, from }, times, theirs) {
+function reason({ major, text, zone, from }, times, theirs) {
+    const hours = hoursOf(major, parse(major, text, from, 'UTC'));
     const all = Array.isArray(theirs) ? [...times, ...theirs] : times;
     for (const c of zone.between(from, Math.max(...all))) {
         const by = c.after - c.before;
@@ -333,6 +338,9 @@ function reason({ zone, from }, times, theirs) {
         }
         if ((c.at + Math.min(c.before, c.after)) % DAY === 0) {
             return 'midnight';
+        }
+        if (hours.length > 24) {
+            return 'repeated';
         }
     }
     return null;
