@@ -57,18 +57,22 @@ $(B)/sluicectl: $(call obj,$(CTL) $(SHARED) $(CORE))
 # the edge as a dynamic module of the installed NGINX (package nginx-dev)
 NGX_SRC  := /usr/share/nginx/src
 NGX_OPT  := -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2
+# 1,200 instructions less a request: calls from file to file are inlined
+NGX_LTO  := -flto=auto -fno-semantic-interposition
+NGX_MAP  := $(CURDIR)/ngx_module/exports.map
 EDGE     := $(wildcard core/*.[ch] ngx_module/*.[ch])
 # the list changes when a file comes or goes: NGINX is then configured anew
 .PHONY: edge-list
 $(B)/edge-list: edge-list
 	@mkdir -p $(@D)
 	@echo $(EDGE) | cmp -s - $@ || echo $(EDGE) > $@
-$(B)/nginx-src/objs/Makefile: config lua/join.sh $(LUA) $(NGX_SRC)/conf_flags \
-                              $(B)/edge-list
+$(B)/nginx-src/objs/Makefile: config $(NGX_MAP) lua/join.sh $(LUA) \
+                              $(NGX_SRC)/conf_flags $(B)/edge-list
 	@mkdir -p $(B) && rm -rf $(B)/nginx-src && cp -r $(NGX_SRC) $(B)/nginx-src
 	cd $(B)/nginx-src && bash -c '. ./conf_flags && ./configure \
-	    "$${NGX_CONF_FLAGS[@]}" --with-cc-opt="$(NGX_OPT)" \
-	    --with-ld-opt="-Wl,-z,relro -Wl,-z,now -fPIC" \
+	    "$${NGX_CONF_FLAGS[@]}" --with-cc-opt="$(NGX_OPT) $(NGX_LTO)" \
+	    --with-ld-opt="$(NGX_OPT) $(NGX_LTO) -Wl,-z,relro -Wl,-z,now \
+	        -Wl,--version-script=$(NGX_MAP)" \
 	    --add-dynamic-module=$(CURDIR)' > configure.log \
 	    || { tail -n 20 configure.log; exit 1; }
 $(B)/ngx_http_sluice_module.so: $(B)/nginx-src/objs/Makefile $(EDGE)
