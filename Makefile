@@ -102,15 +102,17 @@ $(B)/nginx-asan/nginx: $(B)/nginx-asan/objs/Makefile $(EDGE)
 	$(MAKE) -C $(B)/nginx-asan -f objs/Makefile build
 	cp $(B)/nginx-asan/objs/nginx $@.tmp && mv $@.tmp $@
 
-# Test::Nginx: on the packaged NGINX, on the sanitizers' build, in other modes
+# Test::Nginx: on the packaged NGINX, on the sanitizers' build, in other modes,
+# which change nothing for suites with a server of their own
 .PHONY: t t-asan t-modes
+T_MODES := grep -L SluiceServer t/[1-6]*.t t/8[5-9]*.t t/9*.t
 t: $(B)/ngx_http_sluice_module.so
 	sh tests/tools/t.sh $(B)
 t-asan: $(B)/nginx-asan/nginx
 	SLUICE_NGINX=$(B)/nginx-asan/nginx sh tests/tools/t.sh $(B)
 t-modes: $(B)/ngx_http_sluice_module.so
-	TEST_NGINX_USE_HTTP2=1 sh tests/tools/t.sh $(B) t/[1-6]*.t t/8[5-9]*.t t/9*.t
-	TEST_NGINX_USE_HUP=1 sh tests/tools/t.sh $(B) t/[1-6]*.t t/8[5-9]*.t t/9*.t
+	TEST_NGINX_USE_HTTP2=1 sh tests/tools/t.sh $(B) $$($(T_MODES))
+	TEST_NGINX_USE_HUP=1 sh tests/tools/t.sh $(B) $$($(T_MODES))
 
 # make unit-hiredis  core/redis with hiredis 1.x
 .PHONY: unit-hiredis

@@ -90,9 +90,10 @@ ok(wait_for(sub { !grep { !gone($_) } @old }), 'and end');
 
 like(http_get(port(), '/l?k=1'), qr/ 200 /, 'first');
 like(http_get(port(), '/l?k=1'), qr/ 429 /, 'limited');
+@old = workers($master);
 kill 'HUP', $master;
-sleep 0.5;
-ok(wait_for(sub { http_get(port(), '/l?k=2') =~ / 200 / }), 'reloaded');
+ok(wait_for(sub { my %new = map { $_ => 1 } workers($master);
+                  keys %new && !grep { $new{$_} } @old }), 'reloaded');
 like(http_get(port(), '/l?k=1'), qr/ 429 /, 'limited after a reload');
 
 # a zone that changes its meaning

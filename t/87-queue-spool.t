@@ -161,7 +161,8 @@ cmp_ok($deepest, '<=', 21, "at most $deepest waited");
 ok(wait_for(sub { !files() }), 'no file is left');
 ok(wait_for(sub { !@{ redis_do('KEYS', '*sluice:spool*') } }), 'nor what Redis remembered of it');
 is(status_of()->{spool}{replayed}, @over, 'replayed');
-is(send_one('a', next_id()), 'accepted', 'and the gate is open');
+ok(wait_for(sub { send_one('a', next_id()) eq 'accepted' }), 'and the gate opens');
+ok(wait_for(sub { !files() }), 'for good');
 
 # a queue that is full holds up no other, nor a class another
 
