@@ -7,6 +7,9 @@
  *      <server>.<32 hex digits>.spool      sorts by the time it was begun
  *      <server>.<32 hex digits>.bad        of the same form: what was set aside
  *
+ * The server's name has ".<h|m|l><8 hex digits>" behind it, a class and a hash
+ * of the queue, where that is full.
+ *
  * A segment is two copies of a header (magic, version, its name, a random salt,
  * CRC), then records.  Numbers are little-endian:
  *

@@ -186,17 +186,20 @@ ctl_spool_begun(const ctl_spool_t *spool)
 static void
 ctl_spool_line(ctl_t *ctl, ctl_spool_t *spool, json_t *list)
 {
+    bool              full;
     int64_t           begun;
     ctl_spool_sum_t   sum;
 
     begun = ctl_spool_begun(spool);
+    full = spool->server[spool->server_len] != '\0';
     ctl_spool_sum(spool, &sum);
 
     if (ctl->json) {
         json_array_append_new(list, json_pack(
-            "{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I}",
-            "file", spool->file, "server", spool->server,
-            "kind", spool->bad ? "bad" : "spool", "held", (int) spool->held,
+            "{s:s, s:s%, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I}",
+            "file", spool->file, "server", spool->server, spool->server_len,
+            "kind", spool->bad ? "bad" : "spool", "queue_full", (int) full,
+            "held", (int) spool->held,
             "begun", (json_int_t) begun, "bytes", (json_int_t) spool->len,
             "records", (json_int_t) sum.records,
             "jobs", (json_int_t) sum.jobs,
@@ -211,8 +214,8 @@ ctl_spool_line(ctl_t *ctl, ctl_spool_t *spool, json_t *list)
         printf("  %zu damaged", sum.damaged);
     }
 
-    printf("%s\n", spool->bad ? "  set aside"
-                              : spool->held ? "" : "  nobody has it");
+    printf("%s%s\n", full ? "  its queue was full" : "",
+           spool->bad ? "  set aside" : spool->held ? "" : "  nobody has it");
 }
 
 

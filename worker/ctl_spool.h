@@ -11,7 +11,8 @@
 typedef struct {
     const char              *path;
     const char              *file;        /* the last part of it */
-    char                     server[SLUICE_KEYS_MAX];
+    char                     server[SLUICE_KEYS_MAX];  /* as in the name */
+    size_t                   server_len;  /* without the queue that is full */
     char                     name[SLUICE_SPOOL_NAME + 1];
     bool                     bad;         /* what was set aside */
     bool                     held;        /* a process of the edge has it */

@@ -14,7 +14,8 @@
 #include "worker/ctl_spool.h"
 
 
-#define CTL_SPOOL_TIME  12    /* hex digits of a name that are a time */
+#define CTL_SPOOL_TIME   12   /* hex digits of a name that are a time */
+#define CTL_SPOOL_QUEUE  10   /* of a queue that is full, with the dot */
 
 
 static void ctl_spool_fill(ctl_spool_t *spool, int fd);
@@ -28,7 +29,7 @@ bool
 ctl_spool_name(ctl_spool_t *spool, const char *path)
 {
     size_t       len, tail;
-    const char  *file, *slash;
+    const char  *file, *queue, *slash;
 
     memset(spool, 0, sizeof(ctl_spool_t));
 
@@ -56,6 +57,20 @@ ctl_spool_name(ctl_spool_t *spool, const char *path)
 
     memcpy(spool->server, file, len - tail);
     memcpy(spool->name, file + len - tail + 1, SLUICE_SPOOL_NAME);
+
+    spool->server_len = len - tail;
+
+    /* "default.h1b2c3d4e" */
+
+    if (len - tail > CTL_SPOOL_QUEUE) {
+        queue = spool->server + len - tail - CTL_SPOOL_QUEUE;
+
+        if (queue[0] == '.' && strchr("hml", queue[1]) != NULL
+            && strspn(queue + 2, "0123456789abcdef") == CTL_SPOOL_QUEUE - 2)
+        {
+            spool->server_len -= CTL_SPOOL_QUEUE;
+        }
+    }
 
     return true;
 }

@@ -141,6 +141,7 @@ is_deeply([ map { $_->{file} } @$list ],
             "default.$name.spool" ], 'list: the files, by time');
 is_deeply({ %{$list->[1]}, held => undef },
           { file => $bad, server => 'default', kind => 'bad', held => undef,
+            queue_full => JSON::PP::false,
             begun => 0x198d2f4 * 65536 + 0xa1b0, bytes => length $text, records => 2,
             jobs => 3, damaged => length $flipped }, 'list: a file');
 is($list->[2]{damaged}, 4, 'list: a torn tail');
@@ -150,6 +151,24 @@ ctl_is('list: text', 0,
        length $flipped ]} damaged  set aside$/m, $none, 'spool', 'list', $dir);
 ctl_is('list: nobody holds it', 0, qr/spool  .* 1 jobs .*nobody has it/, $none,
        'spool', 'list', $dir);
+
+# of a queue that is full, and what only looks like it
+
+for (['default.h0a1b2c3d' => 'default', 1], ['default.x0a1b2c3d' => undef, 0],
+     ['default.l0a1b2c3' => undef, 0], ['.m0a1b2c3d' => undef, 0])
+{
+    my ($server, $is, $full) = @$_;
+    my $path = "$dir/$server.$name.spool";
+    file("$server.$name.spool", header() . record(1, a => '1'));
+    my ($got) = grep { $_->{file} eq "$server.$name.spool" } @{json('list', $dir)};
+    is("$got->{server} " . ($got->{queue_full} ? 1 : 0),
+       ($is || $server) . " $full", "list: $server");
+    ctl_is("list: $server, text", 0, $full
+           ? qr/^\Q$server\E\..*  its queue was full  nobody has it$/m
+           : qr/^\Q$server\E\..* bytes  nobody has it$/m, $none,
+           'spool', 'list', $dir);
+    unlink $path;
+}
 
 my $pid = open(my $holder, '-|', 'flock', '-F',
                "$dir/default.$name.spool", 'sh', '-c',
