@@ -16,8 +16,6 @@
 
 static ngx_http_sluice_spool_t *ngx_http_sluice_held_find(
     ngx_http_sluice_link_t *link, const u_char *name);
-static void ngx_http_sluice_held_forgotten(void *data,
-    const redisReply *reply);
 
 
 static const u_char  ngx_http_sluice_held_classes[] = "hml";
@@ -202,18 +200,10 @@ ngx_http_sluice_held_forget(ngx_http_sluice_spool_t *spool,
         return;
     }
 
-    (void) sluice_redis_command(link->client, ngx_current_msec,
-                                ngx_http_sluice_held_forgotten, NULL, "DEL",
-                                key, NULL);
+    (void) sluice_redis_command(link->client, ngx_current_msec, NULL, NULL,
+                                "DEL", key, NULL);
 
     ngx_post_event(&link->flush, &ngx_posted_events);
-}
-
-
-static void
-ngx_http_sluice_held_forgotten(void *data, const redisReply *reply)
-{
-    /* whatever it says */
 }
 
 
