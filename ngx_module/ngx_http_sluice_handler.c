@@ -250,6 +250,14 @@ ngx_http_sluice_precontent_handler(ngx_http_request_t *r)
         return ngx_http_sluice_end(r, rc);
     }
 
+    if (conf->enqueue && ctx->item.base.data) {
+
+        /* of the location that led here by its error_page */
+
+        ngx_memzero(&ctx->item, sizeof(ngx_http_sluice_item_t));
+        ctx->item.ctx = ctx;
+    }
+
     if (conf->split) {
         rc = ngx_http_sluice_whose(ctx, conf) ? NGX_OK : NGX_DECLINED;
 

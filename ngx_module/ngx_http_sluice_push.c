@@ -11,6 +11,9 @@ static ngx_int_t ngx_http_sluice_send(ngx_http_sluice_link_t *link,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_int_t ngx_http_sluice_answer(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx);
+static void ngx_http_sluice_answer_count(ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf,
+    ngx_http_sluice_counter_e outcome);
 static void ngx_http_sluice_request_gone(void *data);
 
 
@@ -173,7 +176,8 @@ ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
         switch (ctx->items[i].job) {
 
         case NGX_HTTP_SLUICE_JOB_ACCEPTED:
-            ngx_http_sluice_status_item(ctx, NGX_HTTP_SLUICE_ENQUEUED);
+            ngx_http_sluice_answer_count(ctx, conf,
+                                         NGX_HTTP_SLUICE_ENQUEUED);
             ctx->process->slot->quarantined += ctx->items[i].quarantined;
 
             if (!failed) {
@@ -183,7 +187,8 @@ ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
             break;
 
         case NGX_HTTP_SLUICE_JOB_SPOOLED:
-            ngx_http_sluice_status_item(ctx, NGX_HTTP_SLUICE_SPOOLED);
+            ngx_http_sluice_answer_count(ctx, conf,
+                                         NGX_HTTP_SLUICE_SPOOLED);
 
             if (!failed && ctx->job == NGX_HTTP_SLUICE_JOB_DUPLICATE) {
                 ctx->job = NGX_HTTP_SLUICE_JOB_SPOOLED;
@@ -192,7 +197,8 @@ ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
             break;
 
         case NGX_HTTP_SLUICE_JOB_DUPLICATE:
-            ngx_http_sluice_status_item(ctx, NGX_HTTP_SLUICE_DUPLICATE);
+            ngx_http_sluice_answer_count(ctx, conf,
+                                         NGX_HTTP_SLUICE_DUPLICATE);
             break;
 
         case NGX_HTTP_SLUICE_JOB_LIMITED:
@@ -242,6 +248,20 @@ ngx_http_sluice_answer(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx)
     ngx_str_null(&empty);
 
     return ngx_http_sluice_respond_text(r, NGX_HTTP_OK, NULL, &empty);
+}
+
+
+/* The error_page of a split stores the whole: all items that are left. */
+
+static void
+ngx_http_sluice_answer_count(ngx_http_sluice_ctx_t *ctx,
+    const ngx_http_sluice_loc_conf_t *conf, ngx_http_sluice_counter_e outcome)
+{
+    ngx_uint_t  n;
+
+    for (n = conf->split ? 1 : ctx->count; n; n--) {
+        ngx_http_sluice_status_item(ctx, outcome);
+    }
 }
 
 

@@ -451,6 +451,12 @@ ngx_http_sluice_respond_header(ngx_http_request_t *r, const char *name,
 {
     ngx_table_elt_t  *h;
 
+    /* of a refusal that led here by its error_page; challenges add up */
+
+    if (ngx_strcmp(name, "WWW-Authenticate") != 0) {
+        ngx_http_sluice_respond_forget(r, name);
+    }
+
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
         return NGX_ERROR;
