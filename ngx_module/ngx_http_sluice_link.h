@@ -195,6 +195,8 @@ struct ngx_http_sluice_link_s {
     ngx_http_sluice_spool_t        *spool;      /* NULL without sluice_spool */
     ngx_queue_t                     spools;     /* it, and those of _held.c */
     ngx_uint_t                      nspools;
+    size_t                          spooling;   /* bytes that wait for the
+                                                   disk, of all spools */
     ngx_http_sluice_spool_t        *replaying;  /* whose turn it is, or NULL */
     unsigned                        made:1;     /* it was ready, so that what
                                                    is lost may have been run */

@@ -152,6 +152,7 @@ ngx_http_sluice_replay_step(ngx_event_t *ev)
     }
 
     spool->replay.given = 0;
+    spool->replay.waiting = 0;
 
     if (ngx_http_sluice_held_room(spool) == 0) {
         ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_FULL);
@@ -160,7 +161,11 @@ ngx_http_sluice_replay_step(ngx_event_t *ev)
         ngx_http_sluice_replay_next(spool);
     }
 
-    if (link->replaying == spool && !spool->replay.calling) {
+    /* a WAIT is shared: nobody waits for its end to make a call */
+
+    if (link->replaying == spool
+        && (!spool->replay.calling || spool->replay.unwaited))
+    {
         ngx_http_sluice_replay_pass(spool);
     }
 }

@@ -137,6 +137,7 @@ ngx_http_sluice_spool_take(ngx_http_sluice_batch_t *batch, ngx_uint_t call)
     (void) ngx_http_sluice_spool_record(batch, spool->buf + spool->len, call);
 
     spool->len += len;
+    spool->link->spooling += len;
     ngx_queue_insert_tail(&spool->gathered, &batch->queue);
 
     ngx_post_event(&spool->flush, &ngx_posted_events);
@@ -199,7 +200,7 @@ ngx_http_sluice_spool_fits(const ngx_http_sluice_spool_t *spool, size_t len)
     }
 
     return ngx_http_sluice_spool_total(spool->link->main)
-           + (off_t) (spool->len + spool->out_len + len) <= size;
+           + (off_t) (spool->link->spooling + len) <= size;
 }
 
 
@@ -208,7 +209,7 @@ ngx_http_sluice_spool_fits(const ngx_http_sluice_spool_t *spool, size_t len)
 static ngx_uint_t
 ngx_http_sluice_spool_room(ngx_http_sluice_spool_t *spool, size_t len)
 {
-    size_t   size;
+    size_t   most, size;
     u_char  *p;
 
     if (!ngx_http_sluice_spool_fits(spool, len)) {
@@ -218,7 +219,13 @@ ngx_http_sluice_spool_room(ngx_http_sluice_spool_t *spool, size_t len)
         return 0;
     }
 
-    if (spool->len + len > NGX_HTTP_SLUICE_SPOOL_BYTES) {
+    most = NGX_HTTP_SLUICE_SPOOL_BYTES;
+
+    if (spool->held[0]) {
+        most /= 2;
+    }
+
+    if (spool->link->spooling + len > most) {
         ngx_http_sluice_spool_complain(spool, NGX_EAGAIN, "",
                                        "waits for its disk");
         return 0;
@@ -389,6 +396,7 @@ ngx_http_sluice_spool_settle(ngx_http_sluice_spool_t *spool)
     spool->failed = (spool->err != 0);
     spool->busy = 0;
     spool->sync = 0;
+    spool->link->spooling -= spool->out_len;
     spool->out_len = 0;
 
     if (spool->out_size > NGX_HTTP_SLUICE_SPOOL_KEPT) {

@@ -22,7 +22,8 @@
 #include "ngx_http_sluice_link.h"
 
 
-/* bytes that wait for the disk in a process: what was in flight fits in */
+/* bytes that wait for the disk, of a link: what was in flight fits in, and half
+   is left for it by what is held */
 #define NGX_HTTP_SLUICE_SPOOL_BYTES  (2 * NGX_HTTP_SLUICE_BYTES)
 
 /* ms until a call that was refused, or a file that failed, is tried again */
