@@ -178,7 +178,8 @@ ngx_http_sluice_held_room(ngx_http_sluice_spool_t *spool)
 
 /*
  * A queue that is full again and again makes many short files; what is not
- * forgotten here expires.
+ * forgotten here expires.  A file that was taken over may be one that sluicectl
+ * restored, which may be done again and changes nothing then.
  */
 
 void
@@ -190,7 +191,7 @@ ngx_http_sluice_held_forget(ngx_http_sluice_spool_t *spool,
 
     link = spool->link;
 
-    if (spool->queue_base.len == 0
+    if (segment->taken || spool->queue_base.len == 0
         || link->state != NGX_HTTP_SLUICE_LINK_READY
         || sluice_keys_spool(key, sizeof(key), (char *) spool->base,
                              spool->queue_base.len, segment->id.name,

@@ -544,6 +544,7 @@ ngx_http_sluice_segment_take(ngx_http_sluice_main_conf_t *mcf,
     }
 
     segment->fd = fd;
+    segment->taken = 1;
     segment->file.size = ngx_file_size(&fi);
     ngx_memcpy(segment->name, name, len);
     ngx_memcpy(segment->id.name,

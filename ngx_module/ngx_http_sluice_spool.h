@@ -74,6 +74,7 @@ typedef struct {
     uint64_t                        records;    /* the last one's number */
     ngx_fd_t                        fd;         /* or it is still to be made */
     ngx_uint_t                      dirty;      /* not synced */
+    ngx_uint_t                      taken;      /* of another process */
     char                            name[NGX_HTTP_SLUICE_SPOOL_FILE];
 } ngx_http_sluice_segment_t;
 

@@ -20,7 +20,8 @@ sub edge {
                                      : '20 medium=10 low=5 over=spool';
 
     nginx(http => "sluice_redis unix:$sock timeout=1s;
-                   map \$sluice_item_number \$item_queue { 1 s1; 2 s2; }
+                   map \$sluice_item_number \$item_queue { 1 s1; 2 s2;
+                                                         ~^7 \"n\$sluice_item_number\"; }
                    sluice_spool $dir @{[ $conf{spool} || 'size=64m' ]};",
           workers => $conf{workers} || 1,
           server => "sluice_verify none;
@@ -39,6 +40,21 @@ sub edge {
                      location /split429 { sluice_enqueue \$item_queue; sluice_split meta;
                                           sluice_queue_limit 20;
                                           add_header X-Was \$sluice_enqueue_status/\$sluice_limit_status always; }
+                     location /fall { sluice_enqueue \$arg_q id=\$arg_id;
+                                      sluice_queue_limit 20 over=spool;
+                                      error_page 503 = \@straight; }
+                     location \@straight { sluice_enqueue \$arg_q id=\$arg_id;
+                                           sluice_respond 200 \"\$sluice_enqueue_status\"; }
+                     location /splitfall { sluice_enqueue \$item_queue; sluice_split meta;
+                                           sluice_queue_limit 20;
+                                           error_page 429 = \@whole; }
+                     location \@whole { sluice_enqueue whole id=\$arg_id envelope=raw;
+                                        sluice_respond 200 \"\$sluice_enqueue_status\"; }
+                     location /twice { sluice_enqueue \$arg_q;
+                                       sluice_queue_limit 20;
+                                       error_page 429 = \@twice; }
+                     location \@twice { sluice_enqueue \$arg_q;
+                                        sluice_queue_limit 20; }
                      location /off { sluice_enqueue \$arg_q id=\$arg_id;
                                      sluice_respond 200 \"\$sluice_enqueue_status\"; }");
 }
@@ -298,6 +314,33 @@ is(post('/split429', items([ 1, 2 ], [ 3, 4 ])), 200, 'and are duplicates');
 is(depth('s1'), 2, 'indeed');
 balanced('items spooled');
 
+# where an error_page leads, nothing is left of the location before: neither that
+# the event was for the spool, nor that a part of it was refused
+
+my $webhook = items([ 5, 6 ], [ 7 ]);
+redis_do('DEL', 'bull:s1:wait');
+ok(full('s1'), 's1 is full');
+my $accepted = status_of()->{events}{enqueued};
+($status, $text) = post('/splitfall?id=all', $webhook);
+is($status, 200, 'the error_page of a webhook with items that have no room');
+like($text, qr/\r\n\r\naccepted/, 'stores it');
+unlike($text, qr/Retry-After/, 'without the field of the refusal');
+is(redis_do('HGET', 'bull:whole:e-all', 'data'), $webhook, 'all of it');
+is(status_of()->{events}{enqueued} - $accepted, 3, 'counted in items');
+balanced('error_page of a split');
+
+ok(full('w'), 'w is full');
+rename $dir, "$dir.away" or die;
+is(send_one('w', 'fallen', '', '/fall'), 'accepted', 'the error_page of a disk that fails');
+rename "$dir.away", $dir or die;
+ok(redis_do('EXISTS', 'bull:w:e-fallen'), 'gives it to Redis');
+is(() = held(), 0, 'none waits');
+balanced('error_page of a spool');
+
+($status, $text) = post('/twice?q=w', '{}');
+is($status, 429, 'the error_page of a refusal refuses too');
+is(() = $text =~ /Retry-After/g, 1, 'with the field once');
+
 # dry run
 
 ok(full('f'), 'f is full');
@@ -309,10 +352,13 @@ ok(full('g'), 'g is full');
 my @g = spooled('g', 70);
 ok(stop_nginx(), 'stopped');
 is(() = held(), 1, 'they are on the disk');
+my ($file) = map { /([0-9a-f]{32})/ } held();
 nginx(http => "sluice_redis unix:$sock timeout=1s; sluice_spool $dir size=64m;",
       server => '');
 ok(wait_for(sub { !files() }), 'no number: replayed');
 is("@{[ reverse grep { !/^x/ } ids('g') ]}", "@g", 'all, in order');
+ok(redis_do('EXISTS', "bull::sluice:spool:$file"),
+   'Redis remembers it: what was taken over may be restored once more');
 
 # half of the spool at most
 
@@ -338,6 +384,30 @@ ok(wait_for(sub { depth('h') == 20 }), 'up to the number');
 redis_do('DEL', 'bull:h:wait');
 my $left = $statuses{200};
 ok(wait_for(sub { redis_do('DEL', 'bull:h:wait'); !files() }), 'and the rest');
+
+# a webhook for more full queues than there is room for
+
+my @numbers = map { 7000 + $_ } 1 .. 100;
+
+sub numbered {
+    my ($id, $text) = @_;
+
+    my $changes = join ',', map {
+        "{\"field\":\"messages\",\"value\":{\"metadata\":{\"phone_number_id\":\"$_\"},"
+        . "\"messages\":[{\"id\":\"$id\",\"text\":{\"body\":\"$text\"}}]}}" } @numbers;
+    return "{\"object\":\"whatsapp_business_account\",\"entry\":[{\"id\":\"7\",\"changes\":["
+           . "$changes]}]}";
+}
+
+redis_do('RPUSH', "bull:n$_:wait", 1 .. 20) for @numbers;
+is(post('/split', numbered('first', '')), 200, 'a webhook for 100 queues');
+ok(wait_for(sub { post('/split', numbered('known', '')); held() == 100 }),
+   'each is known to be full');
+post('/split', numbered('large', $pad));
+cmp_ok(status_of()->{spool}{bytes}, '<=', 131072, 'half of the size is not exceeded by all at once');
+balanced('all at once');
+redis_do('DEL', map { "bull:n$_:wait" } @numbers);
+ok(wait_for(sub { !files() }), 'replayed');
 
 # more queues than may wait at a time
 

@@ -382,25 +382,25 @@ ctl_spool_back(ctl_t *ctl, int argc, char **argv)
         ctl_fail(CTL_USAGE, "spool restore takes a file");
     }
 
-    if (!ctl_spool_open(&spool, argv[optind])) {
-        ctl_fail(CTL_NONE, "%s: there is no such file", argv[optind]);
-    }
-
-    if (!spool.bad) {
+    if (ctl_spool_name(&spool, argv[optind]) && !spool.bad) {
         ctl_fail(CTL_USAGE, "%s: the edge replays it by itself; what it sets "
                  "aside is in a .bad", argv[optind]);
     }
 
-    /* more may be set aside yet */
+    /* more may be set aside yet: before it is read, or that would be missed */
 
-    if (asprintf(&busy, "%.*s.spool", (int) strlen(spool.path) - 4,
-                 spool.path) == -1)
+    if (asprintf(&busy, "%.*s.spool", (int) strlen(argv[optind])
+                 - (spool.bad ? 4 : 0), argv[optind]) == -1)
     {
         ctl_fail(CTL_REDIS, "out of memory");
     }
 
     if (access(busy, F_OK) == 0) {
         ctl_fail(CTL_NONE, "%s is being replayed: wait for its end", busy);
+    }
+
+    if (!ctl_spool_open(&spool, argv[optind])) {
+        ctl_fail(CTL_NONE, "%s: there is no such file", argv[optind]);
     }
 
     ctl_spool_sum(&spool, &sum);

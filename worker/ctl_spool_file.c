@@ -273,11 +273,14 @@ ctl_spool_write(ctl_spool_t *spool, const sluice_spool_segment_t *to,
 
     p = malloc(spool->len + SLUICE_SPOOL_HEADER);
 
-    if (p == NULL || asprintf(&temporary, "%s.new", path) == -1) {
+    if (p == NULL || asprintf(&temporary, "%s.XXXXXX", path) == -1) {
         ctl_fail(CTL_REDIS, "out of memory");
     }
 
-    fd = open(temporary, O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC|O_NOFOLLOW, 0600);
+    /* a name of its own: neither what somebody has put there, nor a file that
+       another sluicectl is writing */
+
+    fd = mkostemp(temporary, O_CLOEXEC);
 
     if (fd == -1 || fchown(fd, spool->st.st_uid, spool->st.st_gid) == -1) {
         ctl_spool_fail(temporary);

@@ -216,7 +216,7 @@ my ($to) = $got[1] =~ / to (\S+);/;
 ok(!-e "$dir/$bad", 'restore: the .bad is gone');
 is(content("$dir/default.$name.restored"), $text, 'restore: and kept');
 is((stat $to)[2] & 07777, 0600, 'restore: for its owner alone');
-is_deeply([ glob "$dir/*.new" ], [], 'restore: nothing else is left');
+is_deeply([ glob "$dir/*.spool.*" ], [], 'restore: nothing else is left');
 
 $show = json('show', $to, '--data');
 is(join(' ', map { "$_->{record} $_->{id}" } @{$show->{jobs}}),
@@ -234,7 +234,10 @@ is((ctl('spool', 'restore', "$dir/$bad"))[0], 0, 'again');
 is(content($to), $before, 'again: the file that is there is left alone');
 rename "$dir/default.$name.restored", "$dir/$bad";
 unlink $to;
+link file('victim', 'not to be touched'), "$to.new" or die;
 is(json('restore', "$dir/$bad")->{file}, $to, 'again: the same name');
+is(content("$dir/victim"), 'not to be touched', 'what lies in the way is not written to');
+unlink "$to.new", "$dir/victim";
 
 # set aside twice, when the replay was interrupted and began again
 
