@@ -254,7 +254,7 @@ SKIP: {
             open STDERR, '>&', \*STDOUT;
             exec 'valgrind', '-q', '--tool=callgrind',
                  "--callgrind-out-file=$out",
-                 '--toggle-collect=ngx_http_sluice_table_find',
+                 '--toggle-collect=ngx_http_sluice_tenant_lookup*',
                  $ENV{TEST_NGINX_BINARY}, '-p', $RUN, '-c', "$RUN/nginx.conf"
                 or POSIX::_exit(1);
         }
