@@ -50,7 +50,7 @@ ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
     held = NULL;
 
     if (item->held) {
-        held = ngx_http_sluice_held(link, &item->base,
+        held = ngx_http_sluice_held(link->first, &item->base,
                                ngx_http_sluice_depth_class(item->priority));
         if (held == NULL) {
             return NGX_ERROR;
@@ -324,7 +324,7 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
     }
 
     if (link->server->replicas == 0) {
-        link->waiting = 0;
+        link->first->waiting = 0;
     }
 
     for (i = 0, stored = 0; i < batch->n; i++) {
@@ -351,7 +351,7 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
         }
     }
 
-    ngx_http_sluice_depth_add(link, batch->base, batch->len, stored);
+    ngx_http_sluice_depth_add(link->first, batch->base, batch->len, stored);
 
     if (link->server->replicas) {
         ngx_http_sluice_wait_add(batch);
@@ -385,8 +385,8 @@ ngx_http_sluice_batch_error(ngx_http_sluice_link_t *link,
         return NGX_HTTP_SLUICE_JOB_REFUSED;
     }
 
-    link->refused = ngx_current_msec;
-    link->waiting = 1;
+    link->first->refused = ngx_current_msec;
+    link->first->waiting = 1;
 
     return NGX_HTTP_SLUICE_JOB_UNABLE;
 }
@@ -417,6 +417,8 @@ ngx_http_sluice_batch_owner(ngx_http_sluice_item_t *item,
 ngx_uint_t
 ngx_http_sluice_batch_complains(ngx_http_sluice_link_t *link)
 {
+    link = link->first;
+
     if (link->complaint
         && (ngx_msec_int_t) (ngx_current_msec - link->complained) < 1000)
     {
@@ -467,7 +469,7 @@ ngx_http_sluice_batch_done(ngx_http_sluice_batch_t *batch,
 {
     batch->result = result;
 
-    ngx_queue_insert_tail(&batch->link->done, &batch->queue);
+    ngx_queue_insert_tail(&batch->link->first->done, &batch->queue);
 }
 
 
@@ -478,6 +480,8 @@ ngx_http_sluice_batch_answer(ngx_http_sluice_link_t *link)
     ngx_queue_t              *q;
     ngx_http_sluice_item_t   *item;
     ngx_http_sluice_batch_t  *batch;
+
+    link = link->first;
 
     while (!ngx_queue_empty(&link->done)) {
 

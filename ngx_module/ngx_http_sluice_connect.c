@@ -286,79 +286,25 @@ ngx_http_sluice_greeted(ngx_http_sluice_link_t *link)
 
     /* each process says it once, and again after it was put right */
 
-    if (info->evicts && !link->told_evicts) {
+    if (info->evicts && !link->first->told_evicts) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "sluice_redis \"%V\" may drop jobs when its memory is "
                       "full: its \"maxmemory-policy\" is %s, not noeviction",
                       &link->server->name, info->policy);
     }
 
-    if (info->no_aof && !link->told_no_aof) {
+    if (info->no_aof && !link->first->told_no_aof) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "sluice_redis \"%V\" loses jobs when it stops: its "
                       "\"appendonly\" is off", &link->server->name);
     }
 
-    link->told_evicts = info->evicts;
-    link->told_no_aof = info->no_aof;
+    link->first->told_evicts = info->evicts;
+    link->first->told_no_aof = info->no_aof;
 
     shown = &link->main->process->slot->links[link->server->index];
 
     shown->version = info->version;
     shown->evicts = info->evicts;
     shown->no_aof = info->no_aof;
-}
-
-
-/*
- * The first connection, and one after a good one, is worth the waiting.  While
- * Redis is away each attempt may last as long as the timeout.
- */
-
-ngx_uint_t
-ngx_http_sluice_redis_takes(ngx_http_sluice_link_t *link)
-{
-    if (link->spool && link->failures) {
-        return link->state == NGX_HTTP_SLUICE_LINK_READY;
-    }
-
-    return link->state >= NGX_HTTP_SLUICE_LINK_RESOLVING;
-}
-
-
-ngx_uint_t
-ngx_http_sluice_redis_usable(ngx_http_sluice_link_t *link)
-{
-    return link->state == NGX_HTTP_SLUICE_LINK_READY
-           && (!link->waiting
-               || ngx_current_msec - link->refused > NGX_HTTP_SLUICE_AWAY);
-}
-
-
-/* The state is also shown to the other processes, for sluice_status. */
-
-void
-ngx_http_sluice_redis_state(ngx_http_sluice_link_t *link,
-    ngx_http_sluice_link_e state)
-{
-    ngx_atomic_uint_t             name;
-    ngx_http_sluice_slot_link_t  *shown;
-
-    link->state = state;
-
-    shown = &link->main->process->slot->links[link->server->index];
-    name = ngx_crc32_long(link->server->name.data, link->server->name.len);
-
-    /* the slot counts on, unless the server is another one since a reload */
-
-    if (shown->name != name) {
-        ngx_memzero(shown, sizeof(ngx_http_sluice_slot_link_t));
-        shown->name = name;
-    }
-
-    shown->state = state;
-
-    if (state == NGX_HTTP_SLUICE_LINK_READY) {
-        shown->connects++;
-    }
 }

@@ -13,6 +13,7 @@
 #define NGX_HTTP_SLUICE_BATCH       32       /* jobs of one EVALSHA */
 #define NGX_HTTP_SLUICE_BUCKETS     64
 #define NGX_HTTP_SLUICE_ARGS        9        /* of add.lua for a job */
+#define NGX_HTTP_SLUICE_LINKS       16       /* connections= of a server */
 #define NGX_HTTP_SLUICE_CONNECTION  20       /* bytes of its name, hex digits */
 #define NGX_HTTP_SLUICE_KNOWN       1024     /* queues known as registered */
 #define NGX_HTTP_SLUICE_AWAY        5000     /* ms for which a "not now" counts
@@ -44,6 +45,7 @@ struct ngx_http_sluice_server_s {
     ngx_str_t                       shown;      /* for logs: no password */
     sluice_url_t                    url;
     ngx_msec_t                      timeout;
+    ngx_uint_t                      connections;    /* of a process */
     ngx_uint_t                      replicas;   /* 0: no WAIT */
     ngx_msec_t                      wait;       /* for them */
     ngx_addr_t                     *addrs;      /* found while configuring */
@@ -89,9 +91,9 @@ void ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link);
 /* The batch is over: its results, or this one for all, are to be answered. */
 void ngx_http_sluice_batch_done(ngx_http_sluice_batch_t *batch,
     ngx_http_sluice_job_e result);
-/* 1, once a second: something is to be logged about the link's jobs. */
+/* 1, once a second: something is to be logged about jobs of the server. */
 ngx_uint_t ngx_http_sluice_batch_complains(ngx_http_sluice_link_t *link);
-/* Answers the requests of the batches that are done. */
+/* Answers the requests of the batches that are done, on whichever link. */
 void ngx_http_sluice_batch_answer(ngx_http_sluice_link_t *link);
 /* Batches whose requests are left unanswered */
 void ngx_http_sluice_batch_drop(ngx_queue_t *queue);
@@ -144,17 +146,13 @@ void ngx_http_sluice_batch_register(ngx_http_sluice_link_t *link,
 void ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link);
 
 
-/* _redis.c, _connect.c, _tls.c */
-
-typedef enum {
-    NGX_HTTP_SLUICE_LINK_UNUSED = 0,
-    NGX_HTTP_SLUICE_LINK_DOWN,
-    NGX_HTTP_SLUICE_LINK_RESOLVING,
-    NGX_HTTP_SLUICE_LINK_CONNECTING,
-    NGX_HTTP_SLUICE_LINK_HANDSHAKE,
-    NGX_HTTP_SLUICE_LINK_GREETING,
-    NGX_HTTP_SLUICE_LINK_READY
-} ngx_http_sluice_link_e;
+/*
+ * _links.c, _redis.c, _connect.c, _tls.c
+ *
+ * A process has as many links to a server as its connections= says.  All carry
+ * jobs; the first one alone has what there is once for the server: depths of
+ * queues, spools and their replay, tables, what is known of its health.
+ */
 
 struct ngx_http_sluice_link_s {
     /* three pointers and an int, as in ngx_connection_t: debug logs of events
@@ -165,6 +163,9 @@ struct ngx_http_sluice_link_s {
     int                             ident;
 
     ngx_http_sluice_main_conf_t    *main;
+    ngx_http_sluice_link_t         *first;      /* to the server: itself, or */
+    ngx_http_sluice_link_t         *links[NGX_HTTP_SLUICE_LINKS];
+                                                /* of the first: all */
     ngx_http_sluice_link_e          state;
     ngx_resolver_ctx_t             *resolving;
     ngx_event_t                     flush;      /* posted */
@@ -173,7 +174,8 @@ struct ngx_http_sluice_link_s {
     ngx_msec_t                      since;      /* when connecting or
                                                    being ready began */
     ngx_msec_t                      next;       /* not before, when down */
-    ngx_msec_t                      refused;    /* last "not now" of Redis */
+    ngx_msec_t                      refused;    /* of the first: last "not now"
+                                                   of Redis */
     ngx_uint_t                      failures;
     ngx_uint_t                      address;
     ngx_msec_t                      complained; /* last, once a second */
@@ -186,7 +188,8 @@ struct ngx_http_sluice_link_s {
     ngx_queue_t                     open;       /* batches of this turn */
     ngx_queue_t                     unwaited;   /* Redis has them */
     ngx_queue_t                     sent;       /* in the order of calls */
-    ngx_queue_t                     done;       /* to be answered */
+    ngx_queue_t                     done;       /* of the first: of all, to
+                                                   be answered */
     ngx_queue_t                     spare;
     ngx_uint_t                      nspare;
     ngx_queue_t                     buckets[NGX_HTTP_SLUICE_BUCKETS];
@@ -209,18 +212,32 @@ struct ngx_http_sluice_link_s {
     unsigned                        told_no_aof:1;
 };
 
-/* The process' link to a server, made at first use; NULL: out of memory */
+/* The first link to a server, made at first use; NULL: out of memory */
 ngx_http_sluice_link_t *ngx_http_sluice_redis_link(
     ngx_http_sluice_main_conf_t *mcf, const ngx_http_sluice_server_t *server);
+/*
+ * Of the links to the first one's server the one for a client's jobs: always
+ * the same while it is ready, so that they stay in their order.
+ */
+ngx_http_sluice_link_t *ngx_http_sluice_redis_choose(
+    ngx_http_sluice_link_t *first, const ngx_connection_t *client);
+/* Commands without their reply, of all links to the link's server */
+size_t ngx_http_sluice_redis_pending(const ngx_http_sluice_link_t *link);
 /* Ready, or on its way: 1.  Down and not to be tried yet: 0. */
 ngx_uint_t ngx_http_sluice_redis_wake(ngx_http_sluice_link_t *link);
 /* A job is given to it: else, with a spool, there is nothing to wait for. */
 ngx_uint_t ngx_http_sluice_redis_takes(ngx_http_sluice_link_t *link);
-/* Does the link take jobs now, as far as is known? */
+/* Does the first link, and its server, take jobs now, as far as is known? */
 ngx_uint_t ngx_http_sluice_redis_usable(ngx_http_sluice_link_t *link);
 
 
-/* Between _redis.c and _connect.c */
+/* Between _links.c, _redis.c and _connect.c */
+
+/* Not connected; NULL: out of memory */
+ngx_http_sluice_link_t *ngx_http_sluice_redis_create(
+    ngx_http_sluice_main_conf_t *mcf, const ngx_http_sluice_server_t *server);
+/* Nobody is left to be answered. */
+void ngx_http_sluice_redis_destroy(ngx_http_sluice_link_t *link);
 
 /* Finds an address and connects; the state tells what came of it. */
 void ngx_http_sluice_connect(ngx_http_sluice_link_t *link);

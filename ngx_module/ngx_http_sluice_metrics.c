@@ -187,9 +187,10 @@ static const ngx_http_sluice_metric_t  ngx_http_sluice_time_metrics[] = {
       offsetof(ngx_http_sluice_metrics_link_t, field), 0 }
 
 #define ngx_http_sluice_state_row(key, state)                                 \
-    ngx_http_sluice_link_row("processes", key, "redis_processes", "state",    \
+    ngx_http_sluice_link_row("connections", key, "redis_connections",         \
+                             "state",                                         \
                              NGX_HTTP_SLUICE_METRIC_GAUGE,                    \
-                             "Processes by the state of their link.",         \
+                             "Connections of processes by their state.",      \
                              states[state])
 
 static const ngx_http_sluice_metric_t  ngx_http_sluice_redis_metrics[] = {
@@ -358,7 +359,7 @@ static void
 ngx_http_sluice_metrics_links(ngx_http_sluice_metrics_t *m, ngx_uint_t i)
 {
     uint32_t                            name;
-    ngx_uint_t                          n;
+    ngx_uint_t                          n, state, unused;
     ngx_http_sluice_server_t          **server;
     ngx_http_sluice_metrics_link_t     *sum;
     const ngx_http_sluice_slot_link_t  *link;
@@ -369,11 +370,12 @@ ngx_http_sluice_metrics_links(ngx_http_sluice_metrics_t *m, ngx_uint_t i)
 
     for (n = 0; n < NGX_HTTP_SLUICE_SLOTS; n++) {
         link = &m->slots[n].links[i];
+        unused = m->slots[n].pid ? server[i]->connections : 0;
 
         /* a slot may be to another server so far, from before a reload */
 
         if (link->name != name) {
-            sum->states[NGX_HTTP_SLUICE_LINK_UNUSED] += (m->slots[n].pid != 0);
+            sum->states[NGX_HTTP_SLUICE_LINK_UNUSED] += unused;
             continue;
         }
 
@@ -385,7 +387,18 @@ ngx_http_sluice_metrics_links(ngx_http_sluice_metrics_t *m, ngx_uint_t i)
             sum->version = ngx_max(sum->version, link->version);
             sum->evicts = ngx_max(sum->evicts, link->evicts);
             sum->no_aof = ngx_max(sum->no_aof, link->no_aof);
-            sum->states[link->state]++;
+
+            /* a process from before a reload may have had more of them */
+
+            for (state = NGX_HTTP_SLUICE_LINK_DOWN;
+                 state < NGX_HTTP_SLUICE_LINK_STATES;
+                 state++)
+            {
+                sum->states[state] += link->states[state];
+                unused -= ngx_min(unused, link->states[state]);
+            }
+
+            sum->states[NGX_HTTP_SLUICE_LINK_UNUSED] += unused;
         }
     }
 }

@@ -25,7 +25,7 @@ typedef struct {
     uint64_t                        version;
     uint64_t                        evicts;
     uint64_t                        no_aof;
-    uint64_t                        states[NGX_HTTP_SLUICE_LINK_READY + 1];
+    uint64_t                        states[NGX_HTTP_SLUICE_LINK_STATES];
 } ngx_http_sluice_metrics_link_t;
 
 

@@ -35,6 +35,10 @@ ngx_http_sluice_push(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 
     link = ngx_http_sluice_redis_link(mcf, conf->enqueue->server);
 
+    if (link) {
+        link = ngx_http_sluice_redis_choose(link, r->connection);
+    }
+
     if (conf->split) {
         rc = ngx_http_sluice_split_jobs(r, ctx, conf);
 

@@ -1,6 +1,6 @@
 /*
- * core/redis.h on NGINX's events: one connection a process and server, made at
- * first use, made again after a pause, drained before the process exits.
+ * core/redis.h on NGINX's events: a connection, made at first use, made again
+ * after a pause, drained before the process exits.
  *
  * Replies come in order, so one timer on the oldest command is the deadline of
  * all.  It is not cancelable while a command waits: a process that quits stays
@@ -16,8 +16,6 @@
 #define NGX_HTTP_SLUICE_SOUND  1000
 
 
-static ngx_http_sluice_link_t *ngx_http_sluice_redis_create(
-    ngx_http_sluice_main_conf_t *mcf, const ngx_http_sluice_server_t *server);
 static ngx_err_t ngx_http_sluice_redis_socket_error(ngx_connection_t *c);
 static void ngx_http_sluice_redis_flush(ngx_event_t *ev);
 static void ngx_http_sluice_redis_deadline(ngx_event_t *ev);
@@ -26,23 +24,6 @@ static void ngx_http_sluice_redis_close(ngx_http_sluice_link_t *link);
 
 
 ngx_http_sluice_link_t *
-ngx_http_sluice_redis_link(ngx_http_sluice_main_conf_t *mcf,
-    const ngx_http_sluice_server_t *server)
-{
-    ngx_http_sluice_process_t  *process;
-
-    process = ngx_http_sluice_status_process(mcf);
-
-    if (process->links[server->index] == NULL) {
-        process->links[server->index] =
-                                   ngx_http_sluice_redis_create(mcf, server);
-    }
-
-    return process->links[server->index];
-}
-
-
-static ngx_http_sluice_link_t *
 ngx_http_sluice_redis_create(ngx_http_sluice_main_conf_t *mcf,
     const ngx_http_sluice_server_t *server)
 {
@@ -88,20 +69,6 @@ ngx_http_sluice_redis_create(ngx_http_sluice_main_conf_t *mcf,
     for (i = 0; i < NGX_HTTP_SLUICE_BUCKETS; i++) {
         ngx_queue_init(&link->buckets[i]);
     }
-
-#if (NGX_THREADS)
-
-    if (mcf->spool) {
-        link->spool = ngx_http_sluice_spool_create(link);
-
-        if (link->spool == NULL) {
-            sluice_redis_destroy(link->client);
-            ngx_free(link);
-            return NULL;
-        }
-    }
-
-#endif
 
     return link;
 }
@@ -359,7 +326,8 @@ ngx_http_sluice_redis_settle(ngx_http_sluice_link_t *link)
     pending = sluice_redis_pending(link->client);
     busy = pending || !ngx_queue_empty(&link->open);
 
-    link->main->process->slot->links[link->server->index].pending = pending;
+    link->main->process->slot->links[link->server->index].pending =
+                                           ngx_http_sluice_redis_pending(link);
 
     if (c) {
         c->idle = !busy;
@@ -479,7 +447,8 @@ ngx_http_sluice_redis_lost(ngx_http_sluice_link_t *link, const char *why)
 
     sluice_redis_lost(link->client);
 
-    link->main->process->slot->links[link->server->index].pending = 0;
+    link->main->process->slot->links[link->server->index].pending =
+                                           ngx_http_sluice_redis_pending(link);
 
     pause = 0;
 
@@ -520,50 +489,35 @@ ngx_http_sluice_redis_close(ngx_http_sluice_link_t *link)
 }
 
 
-/* Of a process that ends: nobody is left to be answered. */
-
 void
-ngx_http_sluice_redis_exit(ngx_http_sluice_main_conf_t *mcf)
+ngx_http_sluice_redis_destroy(ngx_http_sluice_link_t *link)
 {
-    ngx_uint_t               n;
-    ngx_http_sluice_link_t  *link;
+    ngx_http_sluice_batch_flush(link);
+    ngx_http_sluice_redis_close(link);
+    sluice_redis_lost(link->client);
+    sluice_redis_destroy(link->client);
 
-    for (n = 0; n < NGX_HTTP_SLUICE_SERVERS; n++) {
-        link = mcf->process->links[n];
+    if (link->reconnect.timer_set) {
+        ngx_del_timer(&link->reconnect);
+    }
 
-        if (link == NULL) {
-            continue;
-        }
-
-        ngx_http_sluice_batch_flush(link);
-        ngx_http_sluice_redis_close(link);
-        sluice_redis_lost(link->client);
-        sluice_redis_destroy(link->client);
-
-        if (link->reconnect.timer_set) {
-            ngx_del_timer(&link->reconnect);
-        }
-
-        if (link->flush.posted) {
-            ngx_delete_posted_event(&link->flush);
-        }
+    if (link->flush.posted) {
+        ngx_delete_posted_event(&link->flush);
+    }
 
 #if (NGX_SSL)
-        ngx_http_sluice_tls_forget(link);
+    ngx_http_sluice_tls_forget(link);
 #endif
 
 #if (NGX_THREADS)
-        while (!ngx_queue_empty(&link->spools)) {
-            ngx_http_sluice_spool_destroy(
-                                 ngx_queue_data(ngx_queue_head(&link->spools),
-                                                ngx_http_sluice_spool_t,
-                                                queue));
-        }
+    while (!ngx_queue_empty(&link->spools)) {
+        ngx_http_sluice_spool_destroy(
+                             ngx_queue_data(ngx_queue_head(&link->spools),
+                                            ngx_http_sluice_spool_t, queue));
+    }
 #endif
 
-        ngx_http_sluice_batch_release(link);
-        ngx_http_sluice_depth_release(link);
-        ngx_free(link);
-        mcf->process->links[n] = NULL;
-    }
+    ngx_http_sluice_batch_release(link);
+    ngx_http_sluice_depth_release(link);
+    ngx_free(link);
 }

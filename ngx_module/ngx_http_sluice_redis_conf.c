@@ -1,6 +1,6 @@
 /*
- * sluice_redis URL [name=NAME] [timeout=TIME] [password_file=PATH]
- *              [wait_replicas=N [wait_timeout=TIME]]
+ * sluice_redis URL [name=NAME] [timeout=TIME] [connections=N]
+ *              [password_file=PATH] [wait_replicas=N [wait_timeout=TIME]]
  *              [tls_ca=FILE] [tls_cert=FILE tls_key=FILE] [tls_name=NAME]
  *              [tls_verify=on|off]
  */
@@ -43,6 +43,7 @@ ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_set(&server->name, "default");
     server->timeout = 1000;
+    server->connections = 1;
 
     /* the URL may hold a password: it is in no message */
 
@@ -138,6 +139,15 @@ ngx_http_sluice_redis_parameter(ngx_conf_t *cf,
 
         if (ms > 0 && ms <= 3600 * 1000) {
             server->timeout = ms;
+            return NGX_CONF_OK;
+        }
+
+    } else if (ngx_strncmp(value->data, "connections=", 12) == 0) {
+
+        n = ngx_atoi(value->data + 12, value->len - 12);
+
+        if (n > 0 && n <= NGX_HTTP_SLUICE_LINKS) {
+            server->connections = n;
             return NGX_CONF_OK;
         }
 

@@ -195,7 +195,7 @@ ngx_http_sluice_replay_reply(void *data, const redisReply *reply)
                                             replay->buf + replay->pos,
                                             position);
 
-    if (sluice_redis_pending(spool->link->client) > 1
+    if (ngx_http_sluice_redis_pending(spool->link) > 1
         && ngx_current_msec != replay->asked)
     {
         ngx_http_sluice_replay_later(spool, ngx_current_msec - replay->asked);

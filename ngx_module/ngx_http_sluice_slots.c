@@ -253,7 +253,7 @@ ngx_http_sluice_status_leave(ngx_http_sluice_main_conf_t *mcf)
 static void
 ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *slot)
 {
-    ngx_uint_t         group, i;
+    ngx_uint_t         group, i, state;
     ngx_atomic_uint_t  outcomes[NGX_HTTP_SLUICE_COUNTERS];
 
     for (group = 0; group < 2; group++) {
@@ -262,7 +262,11 @@ ngx_http_sluice_slots_settle(ngx_http_sluice_slot_t *slot)
     }
 
     for (i = 0; i < NGX_HTTP_SLUICE_SERVERS; i++) {
-        slot->links[i].state = 0;
+
+        for (state = 0; state < NGX_HTTP_SLUICE_LINK_STATES; state++) {
+            slot->links[i].states[state] = 0;
+        }
+
         slot->links[i].pending = 0;
     }
 

@@ -66,11 +66,25 @@ typedef enum {
     NGX_HTTP_SLUICE_LIMIT_DONE
 } ngx_http_sluice_limit_e;
 
-/* A process' link to a server, as other processes see it */
+/* A connection to a Redis server */
+
+typedef enum {
+    NGX_HTTP_SLUICE_LINK_UNUSED = 0,
+    NGX_HTTP_SLUICE_LINK_DOWN,
+    NGX_HTTP_SLUICE_LINK_RESOLVING,
+    NGX_HTTP_SLUICE_LINK_CONNECTING,
+    NGX_HTTP_SLUICE_LINK_HANDSHAKE,
+    NGX_HTTP_SLUICE_LINK_GREETING,
+    NGX_HTTP_SLUICE_LINK_READY,
+    NGX_HTTP_SLUICE_LINK_STATES
+} ngx_http_sluice_link_e;
+
+/* A process' links to a server, as other processes see them */
 
 typedef struct {
     ngx_atomic_t                    name;       /* crc32 of the server's */
-    ngx_atomic_t                    state;
+    ngx_atomic_t                    states[NGX_HTTP_SLUICE_LINK_STATES];
+                                                /* links, but those unused */
     ngx_atomic_t                    pending;
     ngx_atomic_t                    connects;
     ngx_atomic_t                    losses;

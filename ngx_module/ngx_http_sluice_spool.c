@@ -221,8 +221,8 @@ ngx_http_sluice_spool_room(ngx_http_sluice_spool_t *spool, size_t len)
 
     most = NGX_HTTP_SLUICE_SPOOL_BYTES;
 
-    if (spool->held[0]) {
-        most /= 2;
+    if (!spool->held[0]) {
+        most += spool->link->server->connections * NGX_HTTP_SLUICE_BYTES;
     }
 
     if (spool->link->spooling + len > most) {

@@ -22,9 +22,9 @@
 #include "ngx_http_sluice_link.h"
 
 
-/* bytes that wait for the disk, of a link: what was in flight fits in, and half
-   is left for it by what is held */
-#define NGX_HTTP_SLUICE_SPOOL_BYTES  (2 * NGX_HTTP_SLUICE_BYTES)
+/* bytes that wait for the disk, of the links to a server: of what is held; and
+   what was in flight, on each of them, fits in beside it */
+#define NGX_HTTP_SLUICE_SPOOL_BYTES  NGX_HTTP_SLUICE_BYTES
 
 /* ms until a call that was refused, or a file that failed, is tried again */
 #define NGX_HTTP_SLUICE_REPLAY_PAUSE  1000

@@ -102,15 +102,15 @@ ngx_http_sluice_wait_reply(void *data, const redisReply *reply)
     if (link->marked && reply->type == REDIS_REPLY_INTEGER
         && reply->integer >= (long long) link->server->replicas)
     {
-        link->waiting = 0;
+        link->first->waiting = 0;
         ngx_http_sluice_wait_release(link, NGX_HTTP_SLUICE_JOB_NONE);
         ngx_http_sluice_spool_waited(link, 1);
 
     } else if (!ngx_queue_empty(&link->unwaited)
                || ngx_http_sluice_spool_unwaited(link))
     {
-        link->waiting = 1;
-        link->refused = ngx_current_msec;
+        link->first->waiting = 1;
+        link->first->refused = ngx_current_msec;
         ngx_http_sluice_wait_complain(link, reply);
         ngx_http_sluice_wait_release(link, NGX_HTTP_SLUICE_JOB_UNREPLICATED);
         ngx_http_sluice_spool_waited(link, 0);

@@ -144,3 +144,41 @@ ok
 --- no_error_log
 [emerg]
 [warn]
+
+
+=== TEST 12: no connections
+--- http_config
+sluice_redis redis://127.0.0.1 connections=0;
+--- config
+
+--- must_die
+--- error_log
+invalid parameter "connections=" of "sluice_redis"
+--- no_error_log
+[crit]
+
+
+=== TEST 13: more connections than a process makes
+--- http_config
+sluice_redis redis://127.0.0.1 connections=17;
+--- config
+
+--- must_die
+--- error_log
+invalid parameter "connections=" of "sluice_redis"
+--- no_error_log
+[crit]
+
+
+=== TEST 14: as many as it may
+--- http_config
+sluice_redis redis://127.0.0.1 connections=16;
+--- config
+location = /ok { return 200 ok; }
+--- request
+GET /ok
+--- response_body chomp
+ok
+--- no_error_log
+[emerg]
+[warn]

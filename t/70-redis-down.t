@@ -81,7 +81,7 @@ like(http_get(port(), '/health'), qr/ 503 .*is (down|connecting)/s,
      'killed: health');
 $redis = start_redis($sock);
 back('killed', $missing);
-is(status_of()->{redis}[0]{processes}{ready}, 1, 'killed: status');
+is(status_of()->{redis}[0]{connections}{ready}, 1, 'killed: status');
 
 # stopped: the deadline is for all, and later requests are answered at once
 

@@ -90,7 +90,7 @@ is(post('/x', '{}'), 200, 'an address in the certificate');
 is(redis_try($sock, 'EVAL', "redis.call('SELECT',3)"
              . "return redis.call('LLEN','bull:q:wait')", 0), 1,
    'in the database of the URL');
-is(status_of()->{redis}[0]{processes}{ready}, 1, 'ready');
+is(status_of()->{redis}[0]{connections}{ready}, 1, 'ready');
 ok(log_clean(), 'log');
 
 sleep 1.1;    # what makes a connection a good one
@@ -180,7 +180,7 @@ ok(stop_nginx(), 'quit');
 kill 'STOP', $redis;
 edge($ip, "$ca timeout=500ms");
 my $late = send_post('/x', '{}');
-ok(wait_for(sub { status_of()->{redis}[0]{processes}{handshake} }),
+ok(wait_for(sub { status_of()->{redis}[0]{connections}{handshake} }),
    'a handshake under way');
 ok(stop_nginx(), 'quit in the handshake');
 like(answer($late), qr{^HTTP/1.1 503}, 'quit in the handshake: 503');

@@ -97,7 +97,7 @@ Authorization: Bearer k
     location /s { sluice_status; }
 --- request eval: ["POST /x\n{}", "GET /s"]
 --- response_body_like eval
-["", '"redis":\[\{"name":"default","pending":0,"connects":1,"losses":0,"version":\d+,"evicts":0,"no_aof":1,"processes":\{"unused":0,.*,"ready":1\}\}\]']
+["", '"redis":\[\{"name":"default","pending":0,"connects":1,"losses":0,"version":\d+,"evicts":0,"no_aof":1,"connections":\{"unused":0,.*,"ready":1\}\}\]']
 
 
 === TEST 5: other methods

@@ -125,7 +125,7 @@ refused_total{reason="body"} >= 1
 handshakes_total{result="answered"} >= 0
 enqueue_seconds_count >= 1
 redis_connects_total{server="pm1"} >= 1
-redis_processes{server="pm1",state="ready"} == 1
+redis_connections{server="pm1",state="ready"} == 1
 zone_bytes{zone="pm1"} == 65536
 zone_keys{zone="pm1"} == 1
 

@@ -76,6 +76,9 @@ const HTTP = `
 /* where webhooks go: to one job each, or "/split" */
 const HOOK = process.env.EDGE_HOOK || '/hooks/meta';
 
+/* more parameters of sluice_redis, as "connections=4" */
+const REDIS = process.env.EDGE_REDIS || '';
+
 const sign = (body, secret = 'acme-app-secret') => ({
     'X-Hub-Signature-256': `sha256=${crypto.createHmac('sha256', secret)
         .update(body).digest('hex')}` });
@@ -115,7 +118,7 @@ pid ${this.home}/nginx.pid; error_log ${this.log} notice;
 events { worker_connections 1024; }
 http {
     access_log off; ${temporary}
-    sluice_redis ${redis} ${options};
+    sluice_redis ${redis} ${options} ${REDIS};
     ${HTTP}
     ${more}
     server { listen unix:${this.socket}; ${server} }

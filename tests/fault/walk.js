@@ -79,7 +79,7 @@ function one(name, states, spooled, { options = '', ...more }) {
             await more(['accepted'], MET);
             await until(async () => {
                 const { ready, unused } = (await edge.status())
-                    .redis[0].processes;
+                    .redis[0].connections;
                 return ready > 0 && ready + unused === 2;
             }, 'both processes', 60000);
 
