@@ -4,7 +4,8 @@
  *   peers      the same signed POST to NGINX's `return 200`, to Sluice and to
  *              what one would write instead
  *   refused    what Sluice does not let in
- *   durable    Redis without AOF, with everysec and with always, by connections
+ *   durable    Redis without AOF, with everysec, with always and with a disk
+ *              that is slow, by clients, and by connections to Redis
  *   processes  two worker processes
  *   spool      Redis away, events on the disk, synced
  *   latency    at half of the rate that Sluice reached: what it adds
@@ -13,6 +14,7 @@
 
 'use strict';
 
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { startRedis, stop, stopAll, until } = require('./house');
@@ -22,7 +24,7 @@ const webhook = require('./webhook');
 
 const KINDS = ['no', 'everysec', 'always'];
 const CONNECTIONS = [64, 256, 1024];
-const PROCESSES = 4;       /* of NGINX, beside one, with AOF */
+const LINKS = 4;           /* to Redis, beside one, with AOF */
 const RESTING = 256;      /* connections at half load */
 const SPOOLED = 50000;    /* events that are replayed, by seconds of a round */
 const WAIT = '{acme}:webhooks:wait';
@@ -80,31 +82,44 @@ const refused = async (dir, options) => {
     ];
 };
 
+/* redis-server with syncs of 2 ms and more */
+const slow = (dir) => {
+    const file = path.join(dir, 'slow_sync.so');
+
+    execFileSync('cc', ['-shared', '-fPIC', '-o', file,
+        path.join(__dirname, 'slow_sync.c')]);
+
+    return ['env', `LD_PRELOAD=${file}`, 'redis-server'];
+};
+
 const durable = async (dir, options) => {
     const redis = {};
 
-    for (const kind of KINDS) {
+    for (const kind of [...KINDS, 'slow']) {
         const own = path.join(dir, kind);
 
         fs.mkdirSync(own, { recursive: true });
-        redis[kind] = await startRedis(own, kind);
+        redis[kind] = kind === 'slow'
+            ? await startRedis(own, 'always', slow(own))
+            : await startRedis(own, kind);
     }
 
     const nginx = await servers.sluice(path.join(dir, 'sluice'), redis);
     const more = await servers.sluice(path.join(dir, 'more'), redis,
-        { processes: PROCESSES });
+        { links: LINKS });
 
-    /* what shares a sync of the disk is bound by the connections to Redis */
-    const variants = (server, connections, suffix, title) =>
-        KINDS.map((kind) => sluice(server, redis[kind], {
-            name: `${kind}-${connections}${suffix}`, connections,
-            title: `AOF ${kind}, ${connections} connections${title}`,
+    const variants = (server, kind, suffix, title) => CONNECTIONS.map((n) =>
+        sluice(server, redis[kind], {
+            name: `${kind}-${n}${suffix}`, connections: n,
+            title: `AOF ${kind}, ${n} connections${title}`,
             url: server.url(`/hooks/${kind}`),
         }));
 
+    /* what shares a sync of the disk is bound by the connections to Redis */
     return [
-        ...CONNECTIONS.flatMap((n) => variants(nginx, n, '', '')),
-        ...variants(more, 256, '-more', `, ${PROCESSES} worker processes`),
+        ...Object.keys(redis).flatMap((kind) => variants(nginx, kind, '', '')),
+        ...['always', 'slow'].flatMap((kind) =>
+            variants(more, kind, '-more', `, ${LINKS} to Redis`)),
     ];
 };
 

@@ -16,9 +16,10 @@ const webhook = require('./webhook');
  * Each location is one more thing to measure; `redis` has a Redis for each kind
  * of AOF, by its name.
  */
-const httpBlock = (port, redis, more) => `
+const httpBlock = (port, redis, more, links) => `
     ${Object.entries(redis).map(([name, { socket }], i) =>
-        `sluice_redis unix:${socket}${i ? ` name=${name}` : ''};`).join('\n')}
+        `sluice_redis unix:${socket} connections=${links}${
+            i ? ` name=${name}` : ''};`).join('\n')}
     sluice_limit_zone $server_name zone=tenants:1m;
     sluice_limit_zone $request_uri zone=full:1m;
     ${more}
@@ -65,14 +66,16 @@ const httpBlock = (port, redis, more) => `
 `;
 
 /* -> { child, pids, url(path) } */
-const sluice = async (dir, redis, { processes = 1, more = '' } = {}) => {
+const sluice = async (dir, redis,
+    { processes = 1, more = '', links = 1 } = {}) =>
+{
     const port = await freePort();
 
     fs.mkdirSync(dir, { recursive: true });
 
     const { child, pids } = await startNginx(dir, nginxConf(dir, port,
-        httpBlock(port, redis, more), `worker_processes ${processes};`), port,
-    { processes });
+        httpBlock(port, redis, more, links),
+        `worker_processes ${processes};`), port, { processes });
 
     return { child, pids,
              url: (location) => `http://127.0.0.1:${port}${location}` };
