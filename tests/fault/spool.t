@@ -17,8 +17,8 @@ const MISSING = /connect\(\) to unix:.* failed \((2|11|111)/;
 
 const place = (name) => path.join(dir, `${name}.spool`);
 
-const spool = (name) => ({
-    edge: { options: 'timeout=300ms',
+const spool = (name, connections = 1) => ({
+    edge: { options: `timeout=300ms connections=${connections}`,
         more: `sluice_spool ${place(name)} size=2g;` },
     settled: () => emptied(place(name)),
 });
@@ -50,16 +50,33 @@ async function kill(edge, n) {
         'other processes');
 }
 
-faults({
-    name: 'spool kill Redis',
+/* one of all connections of both processes, with what is on its way on it */
+async function cut({ house, load, rand }) {
+    const list = (await house.redis.client('LIST')).split('\n')
+        .filter((line) => / name=sluice-nginx /.test(line))
+        .map((line) => /^id=(\d+)/.exec(line)[1]);
+    await house.redis.client('KILL', 'ID', list[Math.floor(rand() * list.length)])
+        .catch(() => {});
+    const there = load.accepted;
+    await until(() => load.accepted > there + 32, 'the edge');
+}
+
+const redis = (name, connections) => ({
+    name,
     times: 30,
-    ...spool('redis'),
+    ...spool(name.replace(/\W+/g, '-'), connections),
     alerts: MISSING,
     async disturb(all) {
         await away(all);
         await back(all);
     },
     after: spooled,
+});
+
+faults(redis('spool kill Redis'), redis('spool kill Redis, 4 connections', 4), {
+    name: 'spool kill one of 4 connections',
+    ...spool('connection', 4),
+    disturb: cut,
 }, {
     name: 'spool silent Redis',
     times: 30,
