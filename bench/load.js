@@ -73,16 +73,19 @@ const load = async (dir, { url, status = 200, forged, connections = 64,
 const calls = async (redis) => Number(/cmdstat_evalsha:calls=(\d+)/.exec(
     await redis.client.info('commandstats'))?.[1] || 0);
 
-/* until what the round before left open has been done */
+/* until what the round before left open has been done, by a slow peer as well */
 const settled = async (redis) => {
-    let before;
-    let now = await calls(redis);
+    let before = await calls(redis);
 
-    do {
-        before = now;
+    for (let looks = 0; looks < 10; looks++) {
         await sleep(30);
-        now = await calls(redis);
-    } while (now !== before);
+        const now = await calls(redis);
+
+        if (now !== before) {
+            before = now;
+            looks = 0;
+        }
+    }
 };
 
 /*
