@@ -190,7 +190,7 @@ is(scalar(grep { $_->{last_event} >= $from && $_->{last_event} <= time + 1 } @$s
 
 mkdir "$ENV{TEST_NGINX_RUN}/spool", 0700;
 nginx(http => "sluice_redis unix:$ENV{TEST_NGINX_RUN}/nowhere.sock;
-               sluice_spool $ENV{TEST_NGINX_RUN}/spool size=64m;",
+               sluice_spool $ENV{TEST_NGINX_RUN}/ledger size=64m;",
       server => 'location /x { sluice_verify api_key secret=k;
                                sluice_enqueue q tenant=$arg_t; }');
 is(post('/x?t=spooled', '{}', Authorization => 'Bearer k'), 200, 'spooled');
