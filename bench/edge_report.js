@@ -59,9 +59,9 @@ const durable = ({ all }) => [
         verdict(`requests/s, AOF always to none, ${n} connections${
             suffix && ', 4 to Redis'}`,
         ratio(all[`always-${n}${suffix}`], all[`no-${n}`], speed), '>=', 0.75))),
-    ...[64, 256, 1024].map((n) =>
+    ...[[64, 1.1], [256, 1.5], [1024, 1.5]].map(([n, least]) =>
         verdict(`requests/s, slow disk, ${n} connections, 4 to Redis to 1`,
-            ratio(all[`slow-${n}-more`], all[`slow-${n}`], speed), '>=', 1.5)),
+            ratio(all[`slow-${n}-more`], all[`slow-${n}`], speed), '>=', least)),
 ];
 
 const spool = ({ all }) => [64, 256].map((n) =>

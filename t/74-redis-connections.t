@@ -184,6 +184,15 @@ redis_try($sock, 'CONFIG', 'SET', 'maxmemory', 0);
 is(sorted(keys %{ answers(send_events(16)) }), '200', 'room: 200');
 like(http_get(port(), '/health'), qr/ 200 OK/, 'room: health');
 
+for (1 .. 6) {
+    redis_try($sock, 'CONFIG', 'SET', 'maxmemory', 1);
+    answers(send_events(1));
+    like(http_get(port(), '/health'), qr/ 503 .*is not accepting/s,
+         'full: health after one event, on whichever connection');
+    redis_try($sock, 'CONFIG', 'SET', 'maxmemory', 0);
+    answers(send_events(1));
+}
+
 # Redis stops and starts
 
 stop_redis($redis);
@@ -297,7 +306,7 @@ $redis = start_redis($sock, '--port', $port, '--bind', '127.0.0.1',
                      '--repl-ping-replica-period', 1);
 my $replica = start_redis($copy, '--replicaof', "127.0.0.1 $port");
 ok(wait_for(sub { redis_try($sock, 'WAIT', 1, 100) == 1 }), 'a replica');
-edge('wait_replicas=1');
+edge('timeout=4s wait_replicas=1 wait_timeout=1s');
 ok(all_ready(4), 'replica: four');
 $ids = answers(@events = send_events(100));
 is(scalar @{ $ids->{200} }, 100, 'replica: all 200');
