@@ -13,12 +13,14 @@ typedef struct {
 
 
 static const sluice_redis_code_t  sluice_redis_codes[] = {
+    { "ASK",         SLUICE_REDIS_REPLY_AWAY },    /* core/cluster.h */
     { "BUSY",        SLUICE_REDIS_REPLY_AWAY },    /* a script runs */
     { "CLUSTERDOWN", SLUICE_REDIS_REPLY_AWAY },
     { "DENIED",      SLUICE_REDIS_REPLY_DENIED },  /* protected mode */
     { "LOADING",     SLUICE_REDIS_REPLY_AWAY },
     { "MASTERDOWN",  SLUICE_REDIS_REPLY_REPLICA },
     { "MISCONF",     SLUICE_REDIS_REPLY_AWAY },    /* the disk refuses */
+    { "MOVED",       SLUICE_REDIS_REPLY_AWAY },    /* core/cluster.h */
     { "NOAUTH",      SLUICE_REDIS_REPLY_DENIED },
     { "NOPERM",      SLUICE_REDIS_REPLY_DENIED },
     { "NOREPLICAS",  SLUICE_REDIS_REPLY_AWAY },
