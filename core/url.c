@@ -1,6 +1,6 @@
 #include <string.h>
 #include <strings.h>
-#include "core/url.h"
+#include "core/url_parts.h"
 
 
 #define SLUICE_URL_SOCKET  107    /* sun_path of Linux without its NUL */
@@ -15,7 +15,7 @@ typedef enum {
 
 /* The first c in [p, last), or NULL. */
 
-static const char *
+const char *
 sluice_url_find(const char *p, const char *last, char c)
 {
     for ( /* void */ ; p < last; p++) {
@@ -82,7 +82,7 @@ sluice_url_decode(char *dst, size_t size, const char *p, const char *last)
 }
 
 
-static const char *
+const char *
 sluice_url_user(sluice_url_t *url, const char *p, const char *last)
 {
     switch (sluice_url_decode(url->user, sizeof(url->user), p, last)) {
@@ -99,7 +99,7 @@ sluice_url_user(sluice_url_t *url, const char *p, const char *last)
 }
 
 
-static const char *
+const char *
 sluice_url_password(sluice_url_t *url, const char *p, const char *last)
 {
     switch (sluice_url_decode(url->password, sizeof(url->password), p, last))
@@ -118,7 +118,7 @@ sluice_url_password(sluice_url_t *url, const char *p, const char *last)
 
 /* -1 when it is not a number of at most 9 digits */
 
-static int
+int
 sluice_url_number(const char *p, const char *last)
 {
     int  n;
@@ -148,8 +148,8 @@ sluice_url_db(sluice_url_t *url, const char *p, const char *last)
 }
 
 
-static const char *
-sluice_url_host(sluice_url_t *url, const char *p, const char *last)
+const char *
+sluice_url_host(sluice_node_t *node, const char *p, const char *last)
 {
     int          v6;
     char         c;
@@ -181,7 +181,7 @@ sluice_url_host(sluice_url_t *url, const char *p, const char *last)
         return "the host is missing";
     }
 
-    if ((size_t) (port - p) >= sizeof(url->host)) {
+    if ((size_t) (port - p) >= sizeof(node->host)) {
         return "the host is longer than 255 bytes";
     }
 
@@ -198,7 +198,8 @@ sluice_url_host(sluice_url_t *url, const char *p, const char *last)
         }
     }
 
-    memcpy(url->host, start, (size_t) (port - start));
+    memcpy(node->host, start, (size_t) (port - start));
+    node->host[port - start] = '\0';
 
     if (v6 && sluice_url_find(start, port, ':') == NULL) {
         return "not an IPv6 address in the brackets";
@@ -214,9 +215,9 @@ sluice_url_host(sluice_url_t *url, const char *p, const char *last)
         return "only a port may follow the host";
     }
 
-    url->port = sluice_url_number(port + 1, last);
+    node->port = sluice_node_port(port + 1, (size_t) (last - port - 1));
 
-    if (url->port < 1 || url->port > 65535) {
+    if (node->port == -1) {
         return "the port must be a number from 1 to 65535";
     }
 
@@ -224,48 +225,69 @@ sluice_url_host(sluice_url_t *url, const char *p, const char *last)
 }
 
 
-static const char *
-sluice_url_redis(sluice_url_t *url, const char *p, const char *last)
+const char *
+sluice_url_authority(sluice_url_t *url, const char **hosts, const char **end,
+    const char *last)
 {
-    const char  *end, *at, *colon, *error;
+    const char  *p, *at, *colon, *error;
 
-    for (end = p; end < last && *end != '/'; end++) {
-        if (*end == '?' || *end == '#') {
+    p = *hosts;
+
+    for (*end = p; *end < last && **end != '/'; (*end)++) {
+        if (**end == '?' || **end == '#') {
             break;
         }
     }
 
-    if (sluice_url_find(end, last, '@')) {
+    if (sluice_url_find(*end, last, '@')) {
         return "a /, ? or # in the user or password must be written "
                "%2F, %3F or %23";
     }
 
-    at = sluice_url_find(p, end, '@');
+    at = sluice_url_find(p, *end, '@');
 
-    if (at && sluice_url_find(at + 1, end, '@')) {
+    if (at == NULL) {
+        return NULL;
+    }
+
+    if (sluice_url_find(at + 1, *end, '@')) {
         return "an @ in the user or password must be written %40";
     }
 
-    if (at) {
-        colon = sluice_url_find(p, at, ':');
+    *hosts = at + 1;
+    colon = sluice_url_find(p, at, ':');
 
-        error = sluice_url_user(url, p, colon ? colon : at);
+    error = sluice_url_user(url, p, colon ? colon : at);
 
-        if (error == NULL && colon) {
-            error = sluice_url_password(url, colon + 1, at);
-        }
-
-        if (error) {
-            return error;
-        }
-
-        p = at + 1;
+    if (error == NULL && colon) {
+        error = sluice_url_password(url, colon + 1, at);
     }
 
-    error = sluice_url_host(url, p, end);
+    return error;
+}
+
+
+static const char *
+sluice_url_redis(sluice_url_t *url, const char *p, const char *last)
+{
+    const char     *end, *error;
+    sluice_node_t   node;
+
+    error = sluice_url_authority(url, &p, &end, last);
     if (error) {
         return error;
     }
+
+    memset(&node, 0, sizeof(node));
+    node.port = url->port;
+
+    error = sluice_url_host(&node, p, end);
+    if (error) {
+        return error;
+    }
+
+    memcpy(url->host, node.host, sizeof(url->host));
+    url->port = node.port;
 
     if (end < last && *end != '/') {
         return "only the database may follow the host, as in /0";
@@ -359,10 +381,26 @@ sluice_url_unix(sluice_url_t *url, const char *p, const char *last)
 }
 
 
+const char *
+sluice_url_bytes(const char *text, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        if ((unsigned char) text[i] <= ' ' || text[i] == 0x7f) {
+            return "a space or control character, to be written %XX";
+        }
+    }
+
+    return NULL;
+}
+
+
 static const char *
 sluice_url_read(sluice_url_t *url, const char *text, size_t len)
 {
-    size_t  i;
+    size_t       i;
+    const char  *error;
 
     static const struct {
         const char   *scheme;
@@ -375,13 +413,14 @@ sluice_url_read(sluice_url_t *url, const char *text, size_t len)
         { "unix:", 5, NULL, sluice_url_unix },
         { "rediss://", 9, NULL, sluice_url_tls },
         { "redis+sentinel:", 15, "redis+sentinel: is not supported", NULL },
-        { "redis+cluster:", 14, "redis+cluster: is not supported", NULL }
+        { "redis+cluster:", 14, "redis+cluster: is not supported", NULL },
+        { "rediss+sentinel:", 16, "rediss+sentinel: is not supported", NULL },
+        { "rediss+cluster:", 15, "rediss+cluster: is not supported", NULL }
     };
 
-    for (i = 0; i < len; i++) {
-        if ((unsigned char) text[i] <= ' ' || text[i] == 0x7f) {
-            return "a space or control character, to be written %XX";
-        }
+    error = sluice_url_bytes(text, len);
+    if (error) {
+        return error;
     }
 
     for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {

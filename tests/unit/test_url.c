@@ -111,6 +111,8 @@ test_bad(void **state)
         { "rediss:///run/redis.sock", "the host is missing" },
         { "redis+sentinel://a,b/name", "redis+sentinel: is not supported" },
         { "redis+cluster://a,b", "redis+cluster: is not supported" },
+        { "rediss+sentinel://a/n", "rediss+sentinel: is not supported" },
+        { "REDISS+cluster://a", "rediss+cluster: is not supported" },
         { "redis://", "the host is missing" },
         { "redis:///1", "the host is missing" },
         { "redis://:secret@", "the host is missing" },
@@ -226,6 +228,154 @@ test_lengths(void **state)
 }
 
 
+/* no byte behind the text may be read */
+
+static const char *
+parse_nodes(sluice_url_nodes_t *nodes, const char *text)
+{
+    char        *copy;
+    size_t       len;
+    const char  *error;
+
+    len = strlen(text);
+    copy = malloc(len + 1);
+    assert_non_null(copy);
+    memcpy(copy + 1, text, len);
+    memset(nodes, '#', sizeof(*nodes));
+    error = sluice_url_parse_nodes(nodes, copy + 1, len);
+    free(copy);
+
+    return error;
+}
+
+
+static void
+test_nodes(void **state)
+{
+    size_t               i, n;
+    char                 hosts[512];
+    sluice_url_nodes_t   nodes;
+
+    static const struct {
+        const char         *text;
+        sluice_url_kind_e   kind;
+        const char         *hosts;
+        const char         *name;
+        const char         *user;
+        const char         *password;
+        int                 db;
+        int                 tls;
+        const char         *sentinel_user;
+        const char         *sentinel_password;
+    } cases[] = {
+        { "redis+sentinel://a/name", SLUICE_URL_SENTINEL, "a 26379 ", "name",
+          "", "", 0, 0, "", "" },
+        { "redis+sentinel://u:p%40@a:1,[::1]:2,c/my-m.1/3", SLUICE_URL_SENTINEL,
+          "a 1 ::1 2 c 26379 ", "my-m.1", "u", "p@", 3, 0, "", "" },
+        { "Rediss+Sentinel://a/n/?sentinel_password=q%26&sentinel_user=w",
+          SLUICE_URL_SENTINEL, "a 26379 ", "n", "", "", 0, 1, "w", "q&" },
+        { "redis+sentinel://:p@a/n?sentinel_password=", SLUICE_URL_SENTINEL,
+          "a 26379 ", "n", "", "p", 0, 0, "", "" },
+        { "redis+cluster://a", SLUICE_URL_CLUSTER, "a 6379 ", "", "", "", 0, 0,
+          "", "" },
+        { "rediss+cluster://u:p@a,b:7,[fe80::1]/0", SLUICE_URL_CLUSTER,
+          "a 6379 b 7 fe80::1 6379 ", "", "u", "p", 0, 1, "", "" },
+        { "redis+cluster://a:1,a:2/", SLUICE_URL_CLUSTER, "a 1 a 2 ", "", "",
+          "", 0, 0, "", "" },
+        { "rediss://u:p@h:1/2", SLUICE_URL_ONE, "", "", "u", "p", 2, 1, "",
+          "" },
+        { "unix:/run/redis.sock", SLUICE_URL_ONE, "", "", "", "", 0, 0, "",
+          "" },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_null(parse_nodes(&nodes, cases[i].text));
+
+        for (hosts[0] = '\0', n = 0; n < nodes.nnodes; n++) {
+            sprintf(hosts + strlen(hosts), "%s %d ", nodes.nodes[n].host,
+                    nodes.nodes[n].port);
+        }
+
+        assert_int_equal(nodes.kind, cases[i].kind);
+        assert_string_equal(hosts, cases[i].hosts);
+        assert_string_equal(nodes.name, cases[i].name);
+        assert_string_equal(nodes.url.user, cases[i].user);
+        assert_string_equal(nodes.url.password, cases[i].password);
+        assert_int_equal(nodes.url.db, cases[i].db);
+        assert_int_equal(nodes.url.tls, cases[i].tls);
+        assert_string_equal(nodes.sentinel.user, cases[i].sentinel_user);
+        assert_string_equal(nodes.sentinel.password,
+                            cases[i].sentinel_password);
+        assert_int_equal(nodes.sentinel.db, 0);
+    }
+}
+
+
+static void
+test_bad_nodes(void **state)
+{
+    size_t               i;
+    const char          *error;
+    sluice_url_nodes_t   nodes, zero;
+
+    static const struct {
+        const char  *text;
+        const char  *error;    /* part of it */
+    } cases[] = {
+        { "", "must begin with" },
+        { "redis+sentinel:a/n", "redis+sentinel: is not supported" },
+        { "redis://a,b", "a character in the host" },
+        { "redis+sentinel://", "the host is missing" },
+        { "redis+sentinel:///n", "the host is missing" },
+        { "redis+sentinel://a,/n", "the host is missing" },
+        { "redis+sentinel://,a/n", "the host is missing" },
+        { "redis+sentinel://a,,b/n", "the host is missing" },
+        { "redis+sentinel://a,A:26379/n", "a host is given twice" },
+        { "redis+sentinel://a:0/n", "the port must be" },
+        { "redis+sentinel://a", "needs the name" },
+        { "redis+sentinel://a/", "needs the name" },
+        { "redis+sentinel://a//1", "needs the name" },
+        { "redis+sentinel://a?sentinel_user=u", "needs the name" },
+        { "redis+sentinel://a/n%41", "a character in the name" },
+        { "redis+sentinel://a/n/x", "the database must be a number" },
+        { "redis+sentinel://a/n/1/2", "the database must be a number" },
+        { "redis+sentinel://a/n?", "unknown parameter" },
+        { "redis+sentinel://a/n/1?", "unknown parameter" },
+        { "redis+sentinel://a/n?secret=1", "unknown parameter" },
+        { "redis+sentinel://a/n?sentinel_user=u&", "unknown parameter" },
+        { "redis+sentinel://a/n?sentinel_user=u&sentinel_user=u", "twice" },
+        { "redis+sentinel://a/n?sentinel_password=secret%0", "a % in the" },
+        { "redis+sentinel://a/n#x", "a # in a name" },
+        { "redis+sentinel://a/n?sentinel_password=a@b", "%2F, %3F or %23" },
+        { "redis+sentinel://:se cret@a/n", "a space or control" },
+        { "redis+sentinel://:secret@b@a/n", "must be written %40" },
+        { "redis+cluster://", "the host is missing" },
+        { "redis+cluster://:secret@", "the host is missing" },
+        { "redis+cluster://a,::1", "must be in brackets" },
+        { "redis+cluster://a/1", "a cluster has no databases" },
+        { "redis+cluster://a/00", "a cluster has no databases" },
+        { "redis+cluster://a?x", "a cluster has no databases" },
+        { "redis+cluster://a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q",
+          "more than 16 hosts" },
+    };
+
+    memset(&zero, 0, sizeof(zero));
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        error = parse_nodes(&nodes, cases[i].text);
+
+        assert_non_null(error);
+        assert_non_null(strstr(error, cases[i].error));
+        assert_null(strstr(error, "secret"));
+        assert_memory_equal(&nodes, &zero, sizeof(nodes));
+    }
+
+    assert_null(parse_nodes(&nodes,
+                        "redis+cluster://a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p"));
+    assert_int_equal(nodes.nnodes, SLUICE_URL_NODES);
+}
+
+
 int
 main(void)
 {
@@ -233,6 +383,8 @@ main(void)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_nodes),
+        cmocka_unit_test(test_bad_nodes),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
