@@ -413,7 +413,7 @@ static const verdict_row_t  answers[] = {
 static void
 test_hops(void **state)
 {
-    int                        i;
+    int                        i, n;
     int64_t                    now;
     sluice_cluster_t          *cluster;
     sluice_cluster_call_t      call;
@@ -433,10 +433,9 @@ test_hops(void **state)
 
     for (i = 0; i < 8; i++) {
 
-        while (call.hops < SLUICE_CLUSTER_HOPS) {
-            judge(cluster, &call, call.hops & 1 ? "-MOVED 7 a:1\r\n"
-                                                : "-MOVED 7 b:2\r\n",
-                  now, &out);
+        for (n = 0; n < SLUICE_CLUSTER_HOPS; n++) {
+            judge(cluster, &call, n & 1 ? "-MOVED 7 a:1\r\n"
+                                        : "-MOVED 7 b:2\r\n", now, &out);
             assert_int_equal(out.verdict, SLUICE_CLUSTER_MOVE);
         }
 
