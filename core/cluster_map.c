@@ -159,9 +159,9 @@ sluice_cluster_range_read(sluice_cluster_map_t *map, const redisReply *reply,
     int                 i;
     long long           first, last;
     sluice_node_t       node;
-    const redisReply  **part;
+    redisReply *const  *part;
 
-    part = (const redisReply **) reply->element;
+    part = reply->element;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3
         || part[0]->type != REDIS_REPLY_INTEGER
