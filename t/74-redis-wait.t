@@ -21,7 +21,8 @@ my $primary = start_redis($master, '--port', $port, '--bind', '127.0.0.1',
 
 # without a replica
 
-nginx(http => "sluice_redis unix:$master wait_replicas=1;",
+nginx(http => "sluice_redis unix:$master timeout=3s wait_replicas=1
+               wait_timeout=1s;",
       server => $server);
 
 my ($status, $text) = post('/x?id=none', '{}');
@@ -37,9 +38,12 @@ is(redis_try($master, 'LLEN', 'bull:q:wait'), 1,
 # with one
 
 my $replica = start_redis($copy, '--replicaof', "127.0.0.1 $port");
+redis_try($master, 'SET', 'first', 1);
 ok(wait_for(sub {
     redis_try($copy, 'INFO', 'replication') =~ /master_link_status:up/
-        && redis_try($master, 'WAIT', 1, 100) == 1;
+        && redis_try($master, 'INFO', 'replication')
+           =~ /^slave0:.*state=online,offset=[1-9]/m
+        && redis_try($copy, 'GET', 'first');
 }), 'a replica');
 
 ($status, $text) = post('/x?id=none', '{}');
