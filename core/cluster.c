@@ -286,10 +286,11 @@ sluice_cluster_told(sluice_cluster_t *cluster, const redisReply *reply,
 
     cluster->asking = 0;
 
-    error = reply ? sluice_cluster_map_read(&map, reply, from)
-                  : "no answer to CLUSTER SLOTS";
+    error = "no answer to CLUSTER SLOTS";
 
-    if (error) {
+    if (reply == NULL
+        || (error = sluice_cluster_map_read(&map, reply, from)) != NULL)
+    {
         cluster->failures++;
         cluster->wanted = 1;
         return error;
