@@ -80,12 +80,12 @@ function reloads(disturb) {
     };
 }
 
-/* what happens while Redis takes a pause */
-async function silent({ house, rand }, act) {
+/* what happens while Redis takes a pause, each second one beyond the timeout */
+async function silent({ house, rand, n }, act) {
     process.kill(house.server.pid, 'SIGSTOP');
     await rest(rand() * 50);
     const done = act();
-    await rest(rand() * 1000);
+    await rest(rand() * 500 + (n % (2 * SILENT) ? 0 : 700));
     process.kill(house.server.pid, 'SIGCONT');
     return done;
 }
