@@ -310,17 +310,9 @@ static const char *
 sluice_url_unix(sluice_url_t *url, const char *p, const char *last)
 {
     size_t       len;
-    unsigned     i, seen;
-    const char  *end, *next, *error;
+    const char  *end;
 
-    typedef const char  *(*parse_pt)(sluice_url_t *url, const char *p,
-                                     const char *last);
-
-    static const struct {
-        const char  *name;
-        size_t       len;
-        parse_pt     parse;
-    } parameters[] = {
+    static const sluice_url_parameter_t  parameters[] = {
         { "db=", 3, sluice_url_db },
         { "user=", 5, sluice_url_user },
         { "password=", 9, sluice_url_password }
@@ -347,12 +339,30 @@ sluice_url_unix(sluice_url_t *url, const char *p, const char *last)
 
     memcpy(url->path, p, len);
 
-    for (seen = 0; end < last; end = next) {
-        p = end + 1;
+    return sluice_url_parameters(url, end, last, parameters, 3,
+                                 "unknown parameter of unix:, there are db, "
+                                 "user and password",
+                                 "a parameter of unix: is given twice");
+}
+
+
+const char *
+sluice_url_parameters(sluice_url_t *url, const char *p, const char *last,
+    const sluice_url_parameter_t *parameters, size_t n, const char *unknown,
+    const char *twice)
+{
+    size_t       i;
+    unsigned     seen;
+    const char  *next, *error;
+
+    /* *p is what goes before each of them */
+
+    for (seen = 0; p < last; p = next) {
+        p++;
         next = sluice_url_find(p, last, '&');
         next = next ? next : last;
 
-        for (i = 0; i < 3; i++) {
+        for (i = 0; i < n; i++) {
             if ((size_t) (next - p) >= parameters[i].len
                 && memcmp(p, parameters[i].name, parameters[i].len) == 0)
             {
@@ -360,18 +370,17 @@ sluice_url_unix(sluice_url_t *url, const char *p, const char *last)
             }
         }
 
-        if (i == 3) {
-            return "unknown parameter of unix:, there are db, user and "
-                   "password";
+        if (i == n) {
+            return unknown;
         }
 
         if (seen & (1u << i)) {
-            return "a parameter of unix: is given twice";
+            return twice;
         }
 
         seen |= 1u << i;
 
-        error = parameters[i].parse(url, p + parameters[i].len, next);
+        error = parameters[i].read(url, p + parameters[i].len, next);
         if (error) {
             return error;
         }

@@ -80,67 +80,15 @@ sluice_url_name(sluice_url_nodes_t *nodes, const char *p, const char *last)
 
 
 static const char *
-sluice_url_sentinel_login(sluice_url_nodes_t *nodes, const char *p,
-    const char *last)
-{
-    size_t       i;
-    unsigned     seen;
-    const char  *next, *error;
-
-    typedef const char  *(*parse_pt)(sluice_url_t *url, const char *p,
-                                     const char *last);
-
-    static const struct {
-        const char  *name;
-        size_t       len;
-        parse_pt     parse;
-    } parameters[] = {
-        { "sentinel_user=", 14, sluice_url_user },
-        { "sentinel_password=", 18, sluice_url_password }
-    };
-
-    /* *p is what goes before each of them */
-
-    for (seen = 0; p < last; p = next) {
-        p++;
-        next = sluice_url_find(p, last, '&');
-        next = next ? next : last;
-
-        for (i = 0; i < 2; i++) {
-            if ((size_t) (next - p) >= parameters[i].len
-                && memcmp(p, parameters[i].name, parameters[i].len) == 0)
-            {
-                break;
-            }
-        }
-
-        if (i == 2) {
-            return "unknown parameter of redis+sentinel:, there are "
-                   "sentinel_user and sentinel_password";
-        }
-
-        if (seen & (1u << i)) {
-            return "a parameter of redis+sentinel: is given twice";
-        }
-
-        seen |= 1u << i;
-
-        error = parameters[i].parse(&nodes->sentinel, p + parameters[i].len,
-                                    next);
-        if (error) {
-            return error;
-        }
-    }
-
-    return NULL;
-}
-
-
-static const char *
 sluice_url_sentinel(sluice_url_nodes_t *nodes, const char *p,
     const char *last)
 {
     const char  *end, *query, *db, *error;
+
+    static const sluice_url_parameter_t  parameters[] = {
+        { "sentinel_user=", 14, sluice_url_user },
+        { "sentinel_password=", 18, sluice_url_password }
+    };
 
     nodes->kind = SLUICE_URL_SENTINEL;
 
@@ -177,7 +125,11 @@ sluice_url_sentinel(sluice_url_nodes_t *nodes, const char *p,
         }
     }
 
-    return sluice_url_sentinel_login(nodes, query, last);
+    return sluice_url_parameters(&nodes->sentinel, query, last, parameters, 2,
+                                 "unknown parameter of redis+sentinel:, there "
+                                 "are sentinel_user and sentinel_password",
+                                 "a parameter of redis+sentinel: is given "
+                                 "twice");
 }
 
 

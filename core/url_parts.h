@@ -14,6 +14,22 @@ const char *sluice_url_bytes(const char *text, size_t len);
 /* The first c in [p, last), or NULL. */
 const char *sluice_url_find(const char *p, const char *last, char c);
 
+/* "name=" and what reads the text behind it: NULL or what is wrong with it */
+
+typedef struct {
+    const char    *name;
+    size_t         len;
+    const char  *(*read)(sluice_url_t *url, const char *p, const char *last);
+} sluice_url_parameter_t;
+
+/*
+ * What follows at p: nothing, or "?name=value&...", each name of the list once
+ * at most.  NULL, `unknown`, `twice`, or what is wrong with a value.
+ */
+const char *sluice_url_parameters(sluice_url_t *url, const char *p,
+    const char *last, const sluice_url_parameter_t *parameters, size_t n,
+    const char *unknown, const char *twice);
+
 /* -1 when it is not a number of at most 9 digits */
 int sluice_url_number(const char *p, const char *last);
 
