@@ -7,8 +7,9 @@ local flow_job = {'HLEN', '', 'SCARD', ':dependencies', 'HLEN', ':processed',
                   'HLEN', ':failed', 'ZCARD', ':unsuccessful'}
 local flow_queue = {'HLEN', 'meta', 'LLEN', 'wait', 'LLEN', 'paused', 'LLEN',
                     'active', 'ZCARD', 'prioritized', 'ZCARD', 'delayed',
-                    'ZCARD', 'failed', 'ZCARD', 'waiting-children', 'ZCARD',
-                    'marker', 'XLEN', 'events', 'GET', 'pc'}
+                    'ZCARD', 'failed', 'ZCARD', 'completed', 'ZCARD',
+                    'waiting-children', 'ZCARD', 'marker', 'XLEN', 'events',
+                    'GET', 'pc'}
 local flow_known = {}
 
 -- Can the keys be written?  One of a wrong type, or in a slot of another node of
@@ -28,6 +29,10 @@ local function flow_writable(key, reads)
         flow_known[key] = not last or tonumber(last) ~= nil
     end
     return flow_known[key]
+end
+
+local function flow_both_writable(key, queue)
+    return flow_writable(key, flow_job) and flow_writable(queue, flow_queue)
 end
 
 -- The parent of the job `child`, to be asked for before the first write: nil
@@ -54,9 +59,7 @@ local function flow_parent(child)
             return nil
         end
     end
-    if not flow_writable(key, flow_job)
-        or not flow_writable(queue, flow_queue)
-    then
+    if not flow_both_writable(key, queue) then
         return false
     end
     return {key = key, queue = queue, id = id, fpof = parent.fpof == true,

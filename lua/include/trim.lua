@@ -2,6 +2,7 @@
 -- to a rule and to a budget of bytes, at most 1000 jobs a call and rule.
 
 --@include flows
+--@include doomed
 
 -- ARGV[i] "count:age[:limit]", parsed once
 local keep_rules = {}
@@ -20,22 +21,6 @@ local function keep_rule(i)
         keep_rules[text] = rule
     end
     return rule
-end
-
-local doomed, ndoomed = {}, 0
-local function remove_job(key)
-    local n = ndoomed
-    doomed[n + 1] = key
-    doomed[n + 2] = key .. ':logs'
-    doomed[n + 3] = key .. ':dependencies'
-    doomed[n + 4] = key .. ':processed'
-    doomed[n + 5] = key .. ':failed'
-    doomed[n + 6] = key .. ':unsuccessful'
-    ndoomed = n + 6
-    if ndoomed > 900 then
-        call('DEL', unpack(doomed))
-        doomed, ndoomed = {}, 0
-    end
 end
 
 -- Puts ids into a set, after one another under the same rule.  A child that is

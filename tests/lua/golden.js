@@ -428,11 +428,125 @@ const scenarios = {
 
     async '23-pause-resume'(c) {
         await c.add('1', '2', '3', '4');
-        await c.queue.pause();
+        await c.sluice.pause();
         await c.step();
         await c.add('5', '6');
         await c.step();
-        await c.queue.resume();
+        await c.sluice.resume();
+        await c.step();
+    },
+
+    async '19-progress-log-update'(c) {
+        await c.add('1');
+        await c.begin();
+        tap.is(await c.sluice.update('1', 'progress', '42'), 1, 'progress');
+        await c.sluice.update('1', 'progress', '{"pct":50}');
+        const lines = [];
+        for (const line of ['l1', 'l2', 'l3']) {
+            lines.push(await c.sluice.update('1', 'log', line, 2));
+        }
+        tap.is(lines, [1, 2, 2], 'lines of the log');
+        await c.sluice.update('1', 'data', '{"changed":true}');
+        await c.step();
+        await c.finish({ id: '1', value: '1' });
+        await c.step();
+    },
+
+    async '24-drain-clean'(c) {
+        /* jobs 1 to 3 are not in the recording */
+        await c.sluice.add({ name: 'w' }, { name: 'w' },
+            { name: 'p', priority: 2 });
+        await c.add('4');
+        tap.is(await c.sluice.drain(), ['1', '2', '3'], 'drained');
+        await c.step();
+        tap.is(await c.sluice.drain(true), ['4'], 'drained of delayed ones');
+        await c.step();
+        await c.add('5', '6');
+        await c.begin();
+        await c.finish({ id: '5', value: '1' });
+        await c.finish({ id: '6', reason: 'x', stacktrace: STACK('x') });
+        await c.add('7', '8', '9', '10');
+        await c.step();
+        await c.tick();
+        for (const [state, ids] of Object.entries(c.golden.results.cleaned)) {
+            const [gone, left] = await c.sluice.clean(state);
+            tap.is([gone.sort(), left], [ids.sort(), 0], `clean of ${state}`);
+        }
+        await c.step();
+    },
+
+    async '25-obliterate'(c) {
+        await c.add('1', '2', '3');
+        await c.queue.add('x', {}, { jobId: 'x-1',
+            deduplication: { id: 'dd' } });
+        await c.same('x-1');
+        await c.step();
+        tap.is(await c.sluice.obliterate(), -1, 'not paused');
+        await c.sluice.pause();
+        tap.is(await c.sluice.obliterate(), '', 'obliterated');
+        await c.step();
+    },
+
+    async '26-promote'(c) {
+        const add = async (...ids) => {
+            /* as they were before their time */
+            for (const id of ids) {
+                c.exact.add(+c.recorded(id).timestamp + 60000);
+            }
+            await c.add(...ids);
+        };
+        await add('1', '2', '3');
+        tap.is(await c.sluice.promote('1'), [1], 'promoted');
+        await c.step();
+        await c.sluice.promote('2');
+        await c.step();
+        await add('4');
+        tap.is(await c.sluice.move('delayed'), [2, 0], 'all of them');
+        /* stock forgets the priority and keeps the delay */
+        tap.is(await c.redis.zscore(`${c.base}prioritized`, '4'),
+            String(4 * 2 ** 32 + 2), 'by its priority');
+        await c.redis.zrem(`${c.base}prioritized`, '4');
+        await c.redis.lpush(`${c.base}wait`, '4');
+        await c.redis.set(`${c.base}pc`, 1);
+        for (const id of ['3', '4']) {
+            tap.is(await c.redis.hget(c.base + id, 'delay'), '0', 'no delay');
+            await c.redis.hset(c.base + id, 'delay', 60000);
+        }
+        await c.step();
+        tap.is(await c.sluice.promote('1'), [-3], 'not again');
+    },
+
+    async '28-change-delay-priority'(c) {
+        await c.add('1');
+        tap.is(await c.sluice.change('delay', 5000, ['1']), [1], 'later');
+        await c.step();
+        await c.sluice.add({ name: 'a' });
+        await c.same('2');
+        await c.sluice.change('priority', 7, ['2']);
+        await c.step();
+        await c.sluice.change('priority', 0, ['2']);
+        await c.step();
+        await c.sluice.change('priority', 7, ['2'], 1);
+        await c.step();
+        await c.add('3');
+        await c.sluice.change('priority', 9, ['1']);
+        await c.step();
+        tap.is(await c.sluice.change('delay', 1, ['2', '9']), [-3, -1],
+            'not delayed, not there');
+    },
+
+    async '29-remove'(c) {
+        await c.sluice.add({ name: 'a' });
+        await c.add('2');
+        tap.is(await c.sluice.remove(['1']), [1], 'removed');
+        await c.step();
+        await c.sluice.remove(['2']);
+        await c.step();
+        await c.add('3');
+        await c.begin();
+        tap.is(await c.sluice.remove(['3', '999']), [0, -1],
+            'a locked one, one that is not there');
+        await c.finish({ id: '3' });
         await c.step();
     },
 
@@ -450,7 +564,13 @@ const scenarios = {
         await c.step();
         await c.sluice.requeue('completed', ['4'], 1);
         await c.step();
-        await c.queue.retryJobs();
+        tap.is(await c.sluice.move('failed', { upto: Date.now() + 60000 }),
+            [2, 0], 'all of them');
+        /* stock forgets the priority */
+        tap.is(await c.redis.zrange(`${c.base}prioritized`, 0, -1), ['2'],
+            'by its priority');
+        await c.redis.del(`${c.base}prioritized`, `${c.base}pc`);
+        await c.redis.lpush(`${c.base}wait`, '2');
         await c.step();
         tap.is(await c.sluice.requeue('failed', ['1']), [-3], 'not again');
     },

@@ -12,8 +12,9 @@ const tap = require('./tap');
 
 tap.run(async () => {
     const scripts = read();
-    tap.is(Object.keys(scripts).sort(), ['add', 'admit', 'extend', 'finish',
-        'recover', 'requeue', 'retry', 'take', 'tenants'],
+    tap.is(Object.keys(scripts).sort(), ['add', 'admit', 'change', 'clean',
+        'extend', 'finish', 'move', 'obliterate', 'pause', 'recover', 'remove',
+        'requeue', 'retry', 'take', 'tenants', 'update'],
         'every script is in the header');
     for (const s of Object.values(scripts)) {
         tap.ok(s.sha === s.real && s.len === Buffer.byteLength(s.text),

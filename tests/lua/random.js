@@ -179,6 +179,88 @@ const ours = {
         lost.forEach((id) => w.jobs.set(id, 'wait'));
     },
 
+    async pause(w) {
+        if (w.paused || !random(3)) {
+            await w.sluice.pause(!w.paused, random(3) + 1);
+            w.paused = !w.paused;
+        }
+    },
+
+    async promote(w) {
+        const ids = w.some(4, 'delayed');
+        if (ids.length) {
+            expect(await w.sluice.promote(...ids), ids.map(() => 1));
+            ids.forEach((id) => w.jobs.set(id, 'wait'));
+        }
+    },
+
+    async move(w) {
+        const set = pick(['failed', 'completed', 'delayed', 'none', 'none']);
+        if (set === 'none') {
+            return;
+        }
+        const ids = w.in(...(set === 'delayed' ? [set, 'due'] : [set]));
+        const left = await w.redis.zcard(K + set);
+        expect(await w.sluice.move(set, { count: random(9) + 1 }), [left, 0]);
+        ids.forEach((id) => w.jobs.set(id, 'wait'));
+    },
+
+    async remove(w) {
+        const ids = w.some(6, 'wait', 'delayed', 'due', 'completed', 'failed',
+            'active');
+        if (ids.length) {
+            expect(await w.sluice.remove(ids, { children: random(2) }),
+                ids.map((id) => (w.jobs.get(id) === 'active' ? 0 : 1)));
+            ids.filter((id) => w.jobs.get(id) !== 'active')
+                .forEach((id) => w.jobs.delete(id));
+        }
+    },
+
+    async change(w) {
+        const ids = w.some(4, 'wait', 'delayed', 'active');
+        if (ids.length && random(2)) {
+            expect(await w.sluice.change('priority', random(3), ids, random(2)),
+                ids.map(() => 1));
+        } else if (ids.length) {
+            expect(await w.sluice.change('delay', 3600000 + random(9), ids),
+                ids.map((id) => (w.jobs.get(id) === 'delayed' ? 1 : -3)));
+        }
+    },
+
+    async update(w) {
+        const [id] = w.some(1, 'wait', 'active', 'failed');
+        if (id) {
+            expect([await w.sluice.update(id, 'data', '{"b":1}'),
+                await w.sluice.update(id, 'progress', '5'),
+                await w.sluice.update(id, 'log', 'line', 1)], [1, 1, 1]);
+        }
+    },
+
+    async clean(w) {
+        const state = pick(['completed', 'failed', 'delayed', 'wait', 'paused',
+            'prioritized', 'active']);
+        if (w.jobs.size > 100) {
+            const [ids] = await w.sluice.clean(state, 0,
+                { count: random(20) + 1 });
+            ids.forEach((id) => {
+                if (!w.jobs.delete(id)) {
+                    expect(id, 'a job');
+                }
+            });
+        }
+    },
+
+    async obliterate(w) {
+        if (!random(20)) {
+            expect(await w.sluice.obliterate(1, 7), w.paused ? '' : -1);
+            if (w.paused) {
+                expect(await w.redis.keys('*'), []);
+                w.jobs.clear();
+                w.paused = false;
+            }
+        }
+    },
+
     async requeue(w) {
         const set = pick(['failed', 'completed']);
         const ids = w.some(4, set);
@@ -319,9 +401,10 @@ async function wrong(w) {
     const hashes = new Set();
     for (const key of keys) {
         const name = key.slice(K.length);
-        const id = name.replace(/:lock$/, '');
+        const id = name.replace(/:(lock|logs)$/, '');
         if (key.startsWith(K) && (OWN.has(name) || found.has(name)
-            || (id !== name && found.get(id) === 'active')))
+            || (name.endsWith('logs') ? found.has(id)
+                : id !== name && found.get(id) === 'active')))
         {
             hashes.add(name);
             continue;

@@ -104,7 +104,7 @@ async function argumentsChecked(s) {
         ['recover', 1, [6, 0, 1], /interval must be at least 1/],
         ['recover', 1, [6, 10, -1], /stalls allowed must be a whole/],
         ['recover', 1, [6, 10], /3 arguments/],
-        ['requeue', 1, [6, 'active', 0, 'a'], /set must be failed or comp/],
+        ['requeue', 1, [6, 'active', 0, 'a'], /set must be failed, comp/],
         ['requeue', 1, [6, 'failed', 2, 'a'], /reset attempts is too large/],
         ['requeue', 1, [6, 'failed', 0], /1 to 1000 ids/],
         ['admit', 2, ['', 10, 0, 0, 0], /token must not be empty/],

@@ -126,6 +126,97 @@ class Sluice {
             ...ids]);
     }
 
+    /* repeats until nothing is left to move; how many calls that were */
+    async pause(on = true, count = 7000) {
+        for (let calls = 1; ; calls += 1) {
+            const left = await this.call('pause', [this.base], [this.major,
+                on ? 'pause' : 'resume', count]);
+            if (left === 0) {
+                return calls;
+            }
+        }
+    }
+
+    resume(count) {
+        return this.pause(false, count);
+    }
+
+    promote(...ids) {
+        return this.requeue('delayed', ids);
+    }
+
+    /* all of a set, `count` a call: [moved, left] */
+    async move(set, { reset = 0, upto = '', count = 1000 } = {}) {
+        let [moved, left] = [0, 0];
+        for (;;) {
+            const [seen, more, stay] = await this.call('move', [this.base],
+                [this.major, set, reset, upto, left, count]);
+            moved += more;
+            left += stay;
+            if (seen < count) {
+                return [moved, left];
+            }
+        }
+    }
+
+    /* repeats until each id has its code */
+    async each(script, argv, ids) {
+        const codes = [];
+        while (codes.length < ids.length) {
+            codes.push(...await this.call(script, [this.base],
+                [this.major, ...argv, ...ids.slice(codes.length)]));
+        }
+        return codes;
+    }
+
+    remove(ids, { children = 0, set = '' } = {}) {
+        return this.each('remove', [children, set], ids);
+    }
+
+    change(what, value, ids, front = 0) {
+        return this.each('change', [what, value, front], ids);
+    }
+
+    update(id, what, value, keep = '') {
+        return this.call('update', [this.base], [this.major, id, what, value,
+            keep]);
+    }
+
+    /* [ids removed, passed over] */
+    async clean(state, grace = 0, { count = 1000, event = 1 } = {}) {
+        const gone = [];
+        let left = 0;
+        for (;;) {
+            const [seen, stay, ids] = await this.call('clean', [this.base],
+                [this.major, state, grace, left, count, event]);
+            gone.push(...ids);
+            left += stay;
+            if (seen < count) {
+                return [gone, left];
+            }
+        }
+    }
+
+    async drain(delayed = false, count = 1000) {
+        const gone = [];
+        for (const state of ['wait', 'paused', 'prioritized',
+            ...(delayed ? ['delayed'] : [])])
+        {
+            gone.push(...(await this.clean(state, 0, { count, event: 0 }))[0]);
+        }
+        return gone;
+    }
+
+    /* '' or what stopped it */
+    async obliterate(force = 0, count = 1000) {
+        let state = '';
+        do {
+            state = await this.call('obliterate', [this.base], [this.major,
+                force, count, state]);
+        } while (typeof state === 'string' && state !== '');
+        return state;
+    }
+
     /* messages: claim, pace, token, ttl, interval, tolerance, horizon */
     admit(...messages) {
         return this.call('admit',
