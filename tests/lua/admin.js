@@ -272,6 +272,9 @@ async function removes(s) {
     tap.is(await s.remove(['e-5', 'z']), [1, 1], 'the next one goes on');
     tap.is((await s.call('change', [K], [6, 'priority', 2, 0, 'e-5', 'e-4']))
         .length, 2, 'jobs that are not there cost nothing');
+    await s.add(...many(3, 20));
+    tap.is((await s.call('change', [K], [6, 'priority', 2, 0, ...names(3, 20)]))
+        .length, 2, 'a change ends as well when it has looked far');
 }
 
 
