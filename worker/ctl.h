@@ -5,7 +5,12 @@
  *   ctl_redis.c   the connection, calls and their errors
  *   ctl_queue.c   names of queues; `queues`
  *   ctl_job.c     `job`
- *   ctl_dlq.c     `dlq list`, `dlq requeue`
+ *   ctl_jobs.c    `jobs`
+ *   ctl_add.c     `add`
+ *   ctl_admin.c   `pause`, `resume`, `promote`, `retry`, `remove`, `drain`,
+ *                 `clean`
+ *   ctl_dlq.c     `dlq list`, `dlq requeue`, `dlq purge`, with ctl_dlq_filter.c
+ *   ctl_each.c    scripts over many jobs
  *   ctl_log.c     `log`
  *   ctl_spool.c   `spool`, with ctl_spool_file.c
  *   ctl_scheme.c  what `sign` and `verify` share
@@ -124,6 +129,77 @@ int ctl_job(ctl_t *ctl, int argc, char **argv);
 int ctl_dlq(ctl_t *ctl, int argc, char **argv);
 int ctl_log(ctl_t *ctl, int argc, char **argv);
 int ctl_spool(ctl_t *ctl, int argc, char **argv);
+
+
+/* ------------------------------------------------------------- ctl_each.c */
+
+/* what came of a command over many jobs */
+typedef struct {
+    ctl_t        *ctl;
+    ctl_queue_t   queue;
+    json_t       *refused;          /* with --json */
+    int64_t       done, not_done;
+    int64_t       gone;             /* of not_done: no such job */
+    int64_t       passed;           /* over: left where they are */
+} ctl_each_t;
+
+void ctl_each_begin(ctl_each_t *each, ctl_t *ctl, const char *queue);
+
+/*
+ * A script that answers with one code an id.  Behind the major stand at most 7
+ * `fixed` arguments, then the ids.  Says which are refused; returns how many.
+ */
+int64_t ctl_each(ctl_each_t *each, const sluice_script_t *script,
+    const char *const *fixed, size_t nfixed, const char *const *ids, size_t n);
+
+/* all jobs that are in the set now, by move.lua */
+void ctl_move_all(ctl_each_t *each, const char *set, bool reset);
+
+/* all of a state, by clean.lua, until `limit` are done; `older` in ms */
+void ctl_clean_all(ctl_each_t *each, const char *state, int64_t older,
+    int64_t limit, bool announce);
+
+/* "3 requeued"; the exit status */
+int ctl_each_end(ctl_each_t *each, const char *done);
+
+
+/* ---------------------------------------------- ctl_admin.c and the others */
+
+extern const char  ctl_pause_help[], ctl_resume_help[], ctl_promote_help[];
+extern const char  ctl_retry_help[], ctl_remove_help[], ctl_drain_help[];
+extern const char  ctl_clean_help[], ctl_jobs_help[], ctl_add_help[];
+int ctl_pause(ctl_t *ctl, int argc, char **argv);
+int ctl_resume(ctl_t *ctl, int argc, char **argv);
+int ctl_promote(ctl_t *ctl, int argc, char **argv);
+int ctl_retry(ctl_t *ctl, int argc, char **argv);
+int ctl_remove(ctl_t *ctl, int argc, char **argv);
+int ctl_drain(ctl_t *ctl, int argc, char **argv);
+int ctl_clean(ctl_t *ctl, int argc, char **argv);
+int ctl_jobs(ctl_t *ctl, int argc, char **argv);
+int ctl_add(ctl_t *ctl, int argc, char **argv);
+
+/* "7d", "90s" in ms; `name` for the error */
+int64_t ctl_age(const char *name, const char *text);
+
+
+/* ------------------------------------------------------- ctl_dlq_filter.c */
+
+/* which of the failed jobs; all members NULL or 0: any */
+typedef struct {
+    const char  *name;
+    const char  *error;     /* is part of the reason */
+    int64_t      before;    /* ms since 1970 */
+} ctl_filter_t;
+
+bool ctl_filter_any(const ctl_filter_t *filter);
+
+/*
+ * What of these failed jobs is asked for: ctl_filter_ask() for all, then
+ * ctl_filter_ok() for each in the same order.
+ */
+void ctl_filter_ask(ctl_t *ctl, const ctl_queue_t *queue, const char *id,
+    size_t len);
+bool ctl_filter_ok(const ctl_filter_t *filter, const redisReply *reply);
 
 
 /* ---------------------------------------------------------- ctl_tenants.c */

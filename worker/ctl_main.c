@@ -23,8 +23,24 @@ enum {
 static const ctl_command_t  commands[] = {
     { "queues", "[--limit N]", ctl_queues_help, ctl_queues, false },
     { "job", "QUEUE ID", ctl_job_help, ctl_job, false },
-    { "dlq", "list QUEUE [--limit N] [--offset N]\n"
-             "dlq requeue QUEUE ID... | --all", ctl_dlq_help, ctl_dlq, false },
+    { "jobs", "QUEUE [--state S] [--limit N] [--offset N] [--oldest]",
+      ctl_jobs_help, ctl_jobs, false },
+    { "add", "QUEUE NAME [--data JSON] [OPTIONS]", ctl_add_help, ctl_add,
+      false },
+    { "pause", "QUEUE", ctl_pause_help, ctl_pause, false },
+    { "resume", "QUEUE", ctl_resume_help, ctl_resume, false },
+    { "promote", "QUEUE ID... | --all", ctl_promote_help, ctl_promote, false },
+    { "retry", "QUEUE ID... | --all [--completed]", ctl_retry_help, ctl_retry,
+      false },
+    { "remove", "QUEUE ID... [--children]", ctl_remove_help, ctl_remove,
+      false },
+    { "drain", "QUEUE [--delayed]", ctl_drain_help, ctl_drain, false },
+    { "clean", "QUEUE STATE [--older AGE] [--limit N]", ctl_clean_help,
+      ctl_clean, false },
+    { "dlq", "list QUEUE [FILTER] [--limit N] [--offset N]\n"
+             "dlq requeue QUEUE ID... | --all [FILTER]\n"
+             "dlq purge QUEUE ID... | --all [FILTER]", ctl_dlq_help, ctl_dlq,
+      false },
     { "log", "[ID] [--tenant T] [--limit N] [--store FILE]", ctl_log_help,
       ctl_log, false },
     { "spool", "list DIR\n"

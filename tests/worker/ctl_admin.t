@@ -1,0 +1,277 @@
+#!/usr/bin/perl
+
+# What sluicectl does to a queue, against a real Redis.
+
+use strict;
+use warnings;
+
+use lib 'tests/worker';
+use Test::More;
+use JSON::PP;
+use RedisServer;
+
+my $redis = RedisServer->new('ctl_admin');
+my $url = "unix:$redis->{socket}";
+
+# exit status, standard output, standard error; $input is standard input
+my $input = '';
+
+sub ctl {
+    my (@arguments) = @_;
+
+    open my $in, '>', "$redis->{dir}/stdin" or die;
+    print $in $input;
+    close $in;
+
+    my $pid = open my $pipe, '-|';
+    defined $pid or die "fork: $!";
+
+    if ($pid == 0) {
+        open STDIN, '<', "$redis->{dir}/stdin" or die;
+        open STDERR, '>', "$redis->{dir}/stderr" or die;
+        exec 'build/sluicectl', '-r', $url, @arguments or die;
+    }
+
+    my $out = do { local $/; <$pipe> } // '';
+    close $pipe;
+    my $code = $? >> 8;
+    die "sluicectl died of signal $?" if $? & 127;
+
+    open my $err, '<', "$redis->{dir}/stderr" or die;
+
+    return ($code, $out, do { local $/; <$err> } // '');
+}
+
+# ctl_is NAME, CODE, qr/OUT/, qr/ERR/, ARGUMENTS
+sub ctl_is {
+    my ($name, $code, $out, $err, @arguments) = @_;
+
+    my @got = ctl(@arguments);
+    my $fine = $got[0] == $code && $got[1] =~ $out && $got[2] =~ $err;
+
+    ok($fine, $name)
+        or diag("sluicectl @arguments\nexit $got[0]\n$got[1]$got[2]");
+}
+
+sub json {
+    my ($code, $out, $err) = ctl('--json', @_);
+
+    return JSON::PP->new->allow_nonref->decode($out);
+}
+
+sub cli {
+    return join ' ', split /\n/, $redis->cli(@_);
+}
+
+my $none = qr/\A\z/;
+my $q = 'bull:q';
+my $base = 'bull:q:';
+
+$redis->cli('SADD', 'sluice:queues', $q);
+
+# ---- usage
+
+ctl_is("$_ without a queue", 2, $none, qr/$_ takes/, $_)
+    for qw(jobs add pause resume promote retry remove drain clean);
+ctl_is("$_ of nothing", 2, $none, qr/either ids or --all/, $_, $q)
+    for qw(promote retry);
+ctl_is("$_ of ids and all", 2, $none, qr/either ids or --all/, $_, $q, '1',
+       '--all') for qw(promote retry);
+ctl_is('an unknown state', 2, $none, qr/a state is waiting,/, 'jobs', $q,
+       '--state', 'lost');
+ctl_is('clean of an unknown state', 2, $none, qr/a state is completed,/,
+       'clean', $q, 'lost');
+ctl_is('an age that is none', 2, $none, qr/--older must be a time such as/,
+       'clean', $q, 'failed', '--older', 'old');
+ctl_is("an unknown queue of $_->[0]", 1, $none, qr/there is no queue bull:x/,
+       @$_) for ['pause', 'bull:x'], ['drain', 'bull:x'],
+                ['add', 'bull:x', 'n'];
+ctl_is('a filter without --all', 2, $none, qr/--all, which takes a filter/,
+       'dlq', 'purge', $q, 'a', '--name', 'n');
+
+# ---- add
+
+ctl_is('an id is given', 0, qr/\A1\n\z/, $none, 'add', $q, 'n');
+is(cli('HMGET', "${base}1", 'name', 'data', 'opts', 'delay', 'priority'),
+   'n {} {"attempts":1} 0 0', 'what is added');
+$input = '{"to": "+351"}';
+is_deeply(json('add', $q, 'send', '--data', '-', '--id', 'e-1', '--priority', 3,
+               '--attempts', 5),
+          { id => 'e-1', added => JSON::PP::true }, 'with options');
+is(cli('HMGET', "${base}e-1", 'data', 'opts', 'priority'),
+   '{"to": "+351"} {"attempts":5,"priority":3,"jobId":"e-1"} 3',
+   'data as it came');
+ctl_is('an id that is there', 1, qr/\Ae-1 is there already\n/, $none, 'add', $q,
+       'n', '--id', 'e-1');
+ctl_is('later', 0, qr/\Ae-2\n/, $none, 'add', $q, 'n', '--id', 'e-2',
+       '--delay', '1h');
+is(cli('HMGET', "${base}e-2", 'delay', 'opts'),
+   '3600000 {"attempts":1,"delay":3600000,"jobId":"e-2"}', 'its delay');
+ctl_is('to the front', 0, qr/\Ae-3\n/, $none, 'add', $q, 'n', '--id', 'e-3',
+       '--lifo');
+is(cli('LRANGE', "${base}wait", 0, -1), '1 e-3', 'the line');
+ctl_is('data that is not JSON', 2, $none, qr/--data is not JSON: line 1/,
+       'add', $q, 'n', '--data', '{');
+$input = "1\0";
+ctl_is('a zero byte', 2, $none, qr/holds a zero byte/, 'add', $q, 'n',
+       '--data', '-');
+ctl_is("the id $_", 2, $none, qr/--id /, 'add', $q, 'n', '--id', $_)
+    for '7', 'a:b', '', 'meta', 'wait', 'events';
+
+# ---- jobs
+
+ctl_is('those that wait', 0,
+       qr/\A1  20[-0-9]+ [0-9:.]+  n\ne-3  .*\n1 to 2 of 2 waiting\n\z/, $none,
+       'jobs', $q);
+ctl_is('the next one first', 0, qr/\Ae-3 .*\n1 to 1 of 2 waiting\n\z/, $none,
+       'jobs', $q, '--oldest', '--limit', 1);
+ctl_is('the one behind it', 0, qr/\A1 .*\n2 to 2 of 2 waiting\n\z/, $none,
+       'jobs', $q, '--oldest', '--limit', 1, '--offset', 1);
+is_deeply([ map { $_->{id} } @{ json('jobs', $q, '--state', $_)->{jobs} } ],
+          { delayed => ['e-2'], prioritized => ['e-1'], failed => [] }->{$_},
+          "jobs that are $_") for qw(delayed prioritized failed);
+ctl_is('no jobs', 1, qr/\Anone\n\z/, $none, 'jobs', $q, '--state', 'active');
+$redis->cli('LPUSH', "${base}wait", 'ghost');
+ctl_is('an id without a job', 0, qr/^ghost  \(the job itself is gone\)$/m, $none,
+       'jobs', $q);
+$redis->cli('LPOP', "${base}wait");
+
+# ---- pause, resume
+
+ctl_is('pause', 0, qr/\Apaused\n\z/, $none, 'pause', $q);
+is(cli('HGET', "${base}meta", 'paused'), '1', 'is paused');
+$redis->cli('LPUSH', "${base}paused", 'old');
+is(json('jobs', $q)->{jobs}[0]{id}, 'old', 'the jobs of BullMQ 5');
+is_deeply(json('resume', $q), { paused => JSON::PP::false }, 'resume');
+is(cli('LRANGE', "${base}wait", 0, -1), '1 e-3 old', 'the lists are merged');
+is(cli('HEXISTS', "${base}meta", 'paused'), '0', 'is not paused');
+$redis->cli('LREM', "${base}wait", 1, 'old');
+
+# ---- promote
+
+ctl_is('promote', 1, qr/\Ae-3: it is not in that set\n1 promoted\n\z/, $none,
+       'promote', $q, 'e-2', 'e-3');
+is(cli('LRANGE', "${base}wait", 0, -1), 'e-2 1 e-3', 'is in the line');
+ctl('add', $q, 'n', '--id', "d-$_", '--delay', '1h') for 1 .. 3;
+ctl_is('promote all', 0, qr/\A3 promoted\n\z/, $none, 'promote', $q, '--all');
+is(cli('ZCARD', "${base}delayed"), '0', 'none is delayed');
+
+# ---- remove
+
+ctl_is('remove', 1, qr/\Ax: there is no such job\n2 removed\n\z/, $none,
+       'remove', $q, 'd-1', 'x', 'e-1');
+is(cli('EXISTS', "${base}d-1", "${base}e-1"), '0', 'they are gone');
+$redis->cli('SET', "${base}d-2:lock", 't');
+is_deeply(json('remove', $q, 'd-2', '--children'),
+          { removed => 0, left => 0, refused => [ { id => 'd-2', code => 0,
+            why => 'a worker has it, or a job below it' } ] }, 'one that runs');
+$redis->cli('DEL', "${base}d-2:lock");
+
+# more than the script does in one call
+
+$redis->cli('EVAL', <<'END', 1, $base);
+for i = 1, 60000 do
+    redis.call('LPUSH', KEYS[1] .. 'wait', 'f' .. i)
+end
+END
+ctl_is('a long line', 0, qr/\A3 removed\n\z/, $none, 'remove', $q, 'd-2',
+       'd-3', 'e-3');
+$redis->cli('LTRIM', "${base}wait", -2, -1);
+is(cli('LRANGE', "${base}wait", 0, -1), 'e-2 1', 'the others are there');
+
+# ---- drain, clean
+
+ctl('add', $q, 'n', '--delay', '1h', '--id', 'd-9');
+ctl('add', $q, 'n', '--priority', 4);
+ctl_is('drain', 0, qr/\A3 removed\n\z/, $none, 'drain', $q);
+is(cli('EXISTS', "${base}d-9"), '1', 'not what is delayed');
+ctl_is('drain with those', 0, qr/\A1 removed\n\z/, $none, 'drain', $q,
+       '--delayed');
+ctl_is('drain of nothing', 0, qr/\A0 removed\n\z/, $none, 'drain', $q);
+
+sub dead {
+    my ($id, $finished, $reason, $name, @more) = @_;
+
+    $redis->cli('HSET', "$base$id", 'name', $name // 'send', 'data', '{}',
+                'opts', '{}', 'timestamp', '1795000000000', 'delay', 0,
+                'priority', 0, 'atm', 4, 'failedReason', $reason,
+                'finishedOn', $finished, @more);
+    $redis->cli('ZADD', "${base}failed", $finished, $id);
+}
+
+dead("f-$_", 1795000000000 + $_, 'x') for 1 .. 5;
+dead('new', (time + 60) . '000', 'x');
+ctl_is('clean, so many', 0, qr/\A2 removed/, $none, 'clean', $q, 'failed',
+       '--limit', 2);
+is(cli('ZRANGE', "${base}failed", 0, -1), 'f-3 f-4 f-5 new', 'the oldest');
+ctl_is('clean, so old', 0, qr/\A3 removed/, $none, 'clean', $q, 'failed',
+       '--older', '1s');
+is(cli('ZRANGE', "${base}failed", 0, -1), 'new', 'not what is new');
+ctl('add', $q, 'n', '--id', 'e-9');
+ctl_is('a job that is too young', 0, qr/\A0 removed, 1 left where they are\n/,
+       $none, 'clean', $q, 'waiting', '--older', '1h');
+ctl_is('clean the line', 0, qr/\A1 removed\n/, $none, 'clean', $q, 'waiting');
+
+# ---- retry
+
+dead("f-$_", 1795000000000 + $_, 'x') for 1 .. 3;
+ctl_is('retry', 0, qr/\A1 requeued\n/, $none, 'retry', $q, 'f-2');
+dead('tick', 1795000000000, 'x', 'send', 'rjk', 's1');
+ctl_is('retry all', 1, qr/\A2 requeued, 1 left where they are\n\z/, $none,
+       'retry', $q, '--all');
+is(cli('LRANGE', "${base}wait", 0, -1), 'f-3 f-1 f-2', 'in their order');
+is(cli('HMGET', "${base}f-1", 'atm', 'failedReason'), '',
+   'with all their attempts');
+is(cli('ZRANGE', "${base}failed", 0, -1), 'tick new', 'what is not yet over');
+$redis->cli('ZADD', "${base}completed", 5, 'c-1');
+$redis->cli('HSET', "${base}c-1", 'name', 'n');
+ctl_is('a completed job', 0, qr/\A1 requeued/, $none, 'retry', $q, '--all',
+       '--completed');
+
+# ---- dlq with filters
+
+$redis->cli('DEL', "${base}failed", "${base}wait");
+dead('a-1', 1795000000001, 'timeout after 5 s', 'send');
+dead('a-2', 1795000000002, 'no such number', 'send');
+dead('a-3', 1795000000003, 'timeout after 9 s', 'poll');
+dead('a-4', (time + 60) . '000', 'timeout after 9 s', 'send');
+
+ctl_is('by the error', 0, qr/\Aa-4 .*\na-3 .*\na-1 .*\n3, of 4 that failed\n\z/,
+       $none, 'dlq', 'list', $q, '--error', 'timeout');
+ctl_is('by the name', 0, qr/\Aa-3 .*\n1, of 4/, $none, 'dlq', 'list', $q,
+       '--name', 'poll');
+ctl_is('by the age', 0, qr/\Aa-3 .*\na-2 .*\na-1 .*\n3, of 4/, $none, 'dlq',
+       'list', $q, '--older', '1s');
+ctl_is('by all of them, a page', 0, qr/\Aa-1 .*\n1, of 4/, $none, 'dlq',
+       'list', $q, '--older', '1s', '--error', 'timeout', '--limit', 1,
+       '--offset', 1);
+ctl_is('none', 1, qr/\Anone\n\z/, $none, 'dlq', 'list', $q, '--name', 'x');
+
+# more than one page of them
+
+$redis->cli('EVAL', <<'END', 1, $base);
+for i = 1, 450 do
+    local id = 'many' .. i
+    redis.call('HSET', KEYS[1] .. id, 'name', 'bulk', 'data', '{}', 'opts',
+               '{}', 'timestamp', 1, 'failedReason', 'r' .. i % 2)
+    redis.call('ZADD', KEYS[1] .. 'failed', 1000 + i, id)
+end
+END
+
+is(scalar @{ json('dlq', 'list', $q, '--error', 'r1', '--limit', 1000)->{jobs} },
+   225, 'a filter over many');
+ctl_is('requeue of some', 0, qr/\A225 requeued\n\z/, $none, 'dlq', 'requeue',
+       $q, '--all', '--error', 'r0');
+is(cli('LLEN', "${base}wait"), '225', 'are in the line');
+is(cli('ZCARD', "${base}failed"), '229', 'the others are not');
+ctl_is('purge of some', 0, qr/\A225 removed\n\z/, $none, 'dlq', 'purge', $q,
+       '--all', '--name', 'bulk');
+is(cli('EXISTS', "${base}many1"), '0', 'they are gone');
+ctl_is('purge of ids', 1, qr/\Amany2: it is not in that set\n1 removed\n\z/,
+       $none, 'dlq', 'purge', $q, 'a-2', 'many2');
+is(cli('EXISTS', "${base}many2"), '1', 'only what failed is purged');
+ctl_is('purge of all', 0, qr/\A3 removed\n\z/, $none, 'dlq', 'purge', $q,
+       '--all');
+is(cli('ZCARD', "${base}failed"), '0', 'the set is empty');
+
+done_testing();
