@@ -9,7 +9,7 @@
  *   ctl_add.c     `add`
  *   ctl_admin.c   `pause`, `resume`, `promote`, `retry`, `remove`, `drain`,
  *                 `clean`
- *   ctl_dlq.c     `dlq list`, `dlq requeue`, `dlq purge`, with ctl_dlq_filter.c
+ *   ctl_dlq.c     `dlq`, with ctl_dlq_filter.c and ctl_dlq_errors.c
  *   ctl_each.c    scripts over many jobs
  *   ctl_log.c     `log`
  *   ctl_spool.c   `spool`, with ctl_spool_file.c
@@ -182,7 +182,9 @@ int ctl_add(ctl_t *ctl, int argc, char **argv);
 int64_t ctl_age(const char *name, const char *text);
 
 
-/* ------------------------------------------------------- ctl_dlq_filter.c */
+/* ----------------------------------- ctl_dlq_errors.c, ctl_dlq_filter.c */
+
+int ctl_dlq_errors(ctl_t *ctl, int argc, char **argv);
 
 /* which of the failed jobs; all members NULL or 0: any */
 typedef struct {
@@ -194,8 +196,9 @@ typedef struct {
 bool ctl_filter_any(const ctl_filter_t *filter);
 
 /*
- * What of these failed jobs is asked for: ctl_filter_ask() for all, then
- * ctl_filter_ok() for each in the same order.
+ * What of these failed jobs is asked for: ctl_filter_ask() for all, then for
+ * each in the same order a reply (name, failedReason, atm, finishedOn) and
+ * ctl_filter_ok().
  */
 void ctl_filter_ask(ctl_t *ctl, const ctl_queue_t *queue, const char *id,
     size_t len);

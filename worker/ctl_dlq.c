@@ -17,6 +17,8 @@
 const char  ctl_dlq_help[] =
     "usage: sluicectl [-c FILE | -r URL] [--json] dlq list QUEUE [FILTER]"
     " [--limit N] [--offset N]\n"
+    "       sluicectl [-c FILE | -r URL] [--json] dlq errors QUEUE"
+    " [--last N]\n"
     "       sluicectl [-c FILE | -r URL] [--json] dlq requeue QUEUE"
     " ID... | --all [FILTER]\n"
     "       sluicectl [-c FILE | -r URL] [--json] dlq purge QUEUE"
@@ -24,6 +26,10 @@ const char  ctl_dlq_help[] =
     "list     jobs that failed for good, the newest first\n\n"
     "  --limit N    so many at most, 20; up to 1000\n"
     "  --offset N   without the first N\n\n"
+    "errors   kinds of errors, the most frequent first: how many jobs, the"
+    " newest\n"
+    "         of them, and the text in which numbers and ids are #\n\n"
+    "  --last N     of the newest N failed jobs, 10000\n\n"
     "requeue  brings them back to the line with all their attempts\n"
     "purge    removes them\n\n"
     "  --all        every job that is in the set now, and that the filter"
@@ -82,8 +88,12 @@ ctl_dlq(ctl_t *ctl, int argc, char **argv)
         return dlq_act(ctl, &dlq_purge, argc - 1, argv + 1);
     }
 
-    ctl_fail(CTL_USAGE, "dlq list, dlq requeue or dlq purge; see sluicectl dlq"
-             " --help");
+    if (argc > 1 && strcmp(argv[1], "errors") == 0) {
+        return ctl_dlq_errors(ctl, argc - 1, argv + 1);
+    }
+
+    ctl_fail(CTL_USAGE, "dlq list, dlq errors, dlq requeue or dlq purge; see"
+             " sluicectl dlq --help");
 }
 
 

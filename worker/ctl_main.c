@@ -38,6 +38,7 @@ static const ctl_command_t  commands[] = {
     { "clean", "QUEUE STATE [--older AGE] [--limit N]", ctl_clean_help,
       ctl_clean, false },
     { "dlq", "list QUEUE [FILTER] [--limit N] [--offset N]\n"
+             "dlq errors QUEUE [--last N]\n"
              "dlq requeue QUEUE ID... | --all [FILTER]\n"
              "dlq purge QUEUE ID... | --all [FILTER]", ctl_dlq_help, ctl_dlq,
       false },

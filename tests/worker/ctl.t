@@ -121,7 +121,7 @@ ctl_is('a limit too high', 2, $none, qr/--limit must be .* up to 1000/,
        '-r', $url, 'dlq', 'list', 'acme/messages', '--limit', 1001);
 ctl_is('job without an id', 2, $none, qr/queue and an id/, '-r', $url, 'job',
        'acme/messages');
-ctl_is('dlq without a command', 2, $none, qr/dlq list, dlq requeue or/,
+ctl_is('dlq without a command', 2, $none, qr/dlq list, dlq errors, dlq requeue or/,
        '-r', $url, 'dlq');
 ctl_is('dlq requeue of nothing', 2, $none, qr/either ids or --all/,
        '-r', $url, 'dlq', 'requeue', 'acme/messages');

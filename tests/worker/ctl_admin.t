@@ -247,6 +247,21 @@ ctl_is('by all of them, a page', 0, qr/\Aa-1 .*\n1, of 4/, $none, 'dlq',
        '--offset', 1);
 ctl_is('none', 1, qr/\Anone\n\z/, $none, 'dlq', 'list', $q, '--name', 'x');
 
+# ---- dlq errors
+
+ctl_is('kinds of errors', 0,
+       qr/\A[ ]+3[ ][ ]\S+[ ]\S+[ ][ ]a-4[ ][ ]timeout[ ]after[ ][#][ ]s\n
+          [ ]+1[ ][ ]2026-11-18[ ]\S+[ ][ ]a-2[ ][ ]no[ ]such[ ]number\n
+          2[ ]kinds[ ]in[ ]the[ ]newest[ ]4[ ]of[ ]4\n\z/x,
+       $none, 'dlq', 'errors', $q);
+ctl_is('of the last ones', 0, qr/a-4 .*\n1 kinds in the newest 1 of 4\n\z/,
+       $none, 'dlq', 'errors', $q, '--last', 1);
+is_deeply(json('dlq', 'errors', $q)->{errors}[1],
+          { jobs => 1, error => 'no such number', newest => 'a-2',
+            finished => 1795000000002 }, 'as JSON');
+ctl_is('no last one', 2, $none, qr/at least the last one/, 'dlq', 'errors', $q,
+       '--last', 0);
+
 # more than one page of them
 
 $redis->cli('EVAL', <<'END', 1, $base);
@@ -258,6 +273,7 @@ for i = 1, 450 do
 end
 END
 
+is(json('dlq', 'errors', $q)->{looked}, 454, 'errors of more than a page');
 is(scalar @{ json('dlq', 'list', $q, '--error', 'r1', '--limit', 1000)->{jobs} },
    225, 'a filter over many');
 ctl_is('requeue of some', 0, qr/\A225 requeued\n\z/, $none, 'dlq', 'requeue',
