@@ -16,11 +16,11 @@
 
 
 typedef struct {
-    char      text[SLUICE_FINGERPRINT_MAX];
-    char     *id;         /* of the newest */
-    int64_t   finished;
-    int64_t   n;
-    size_t    place;      /* the newest first */
+    char          text[SLUICE_FINGERPRINT_MAX];
+    const char   *id;       /* of the newest, in its page's reply */
+    int64_t       finished;
+    int64_t       n;
+    size_t        place;    /* the newest first */
 } dlq_error_t;
 
 
@@ -80,7 +80,6 @@ ctl_dlq_errors(ctl_t *ctl, int argc, char **argv)
         reply = ctl_reply(ctl, "ZREVRANGE");
         i = reply->elements;
         errors_page(ctl, &queue, reply, list + n);
-        freeReplyObject(reply);
 
         if (i == 0) {
             break;
@@ -122,12 +121,7 @@ errors_page(ctl_t *ctl, const ctl_queue_t *queue, const redisReply *ids,
 
         list[i].n = 1;
         list[i].finished = ctl_integer(reply->element[3], 0);
-        list[i].id = strdup(ids->element[i]->str);
-
-        if (list[i].id == NULL) {
-            ctl_fail(CTL_REDIS, "out of memory");
-        }
-
+        list[i].id = ids->element[i]->str;
         freeReplyObject(reply);
     }
 }

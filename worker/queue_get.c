@@ -119,7 +119,7 @@ get_reply(void *data, const redisReply *reply)
 }
 
 
-/* "COMMAND base+suffix [more...]" */
+/* COMMAND base+suffix [more...] */
 
 static sluice_redis_result_e
 get_send(get_t *get, const char *command, const char *suffix,
@@ -489,8 +489,9 @@ queue_page(sluice_redis_t *redis, const queue_t *queue, job_state_e state,
 
     /* the next job of a list is its last */
 
-    if (get_keys[key].list && !newest) {
-        get->reversed = true;
+    get->reversed = get_keys[key].list && !newest;
+
+    if (get->reversed) {
         from = -offset - (int64_t) n;
         to = -offset - 1;
     }
