@@ -221,6 +221,16 @@ async function apart() {
         tap.is([await redis.lrange(key('a', 'active'), 0, -1),
             await redis.zcard(key('a', 'failed'))], [['y'], 1],
         'nothing was written');
+        tap.is([await s.move('failed'), await s.remove(['x']),
+            await s.clean('failed')], [[0, 1], [-12], [[], 1]],
+        'nor moved, removed or cleaned');
+        await s.add({ id: 'p' }, { id: 'q' });
+        await redis.sadd(key('a', 'p:dependencies'), key('b', '7'));
+        tap.is([await s.remove(['p'], { children: 1 }), await s.remove(['p'])],
+            [[-12], [1]], 'a parent goes without its children');
+        await s.pause();
+        tap.is(await s.obliterate(1), '', 'the queue can be removed');
+        tap.is(await redis.dbsize(), 0, 'as a whole');
     } finally {
         await server.stop();
     }
