@@ -290,4 +290,18 @@ ctl_is('purge of all', 0, qr/\A3 removed\n\z/, $none, 'dlq', 'purge', $q,
        '--all');
 is(cli('ZCARD', "${base}failed"), '0', 'the set is empty');
 
+# ids without a job leave the set: those behind them come forward
+
+$redis->cli('EVAL', <<'END', 1, $base);
+for i = 1, 250 do
+    local id = 'real' .. i
+    redis.call('HSET', KEYS[1] .. id, 'name', 'n', 'data', '{}')
+    redis.call('ZADD', KEYS[1] .. 'failed', i, 'ghost' .. i, 1000 + i, id)
+end
+END
+ctl_is('requeue past jobs that are gone', 1,
+       qr/ghost250: there is no such job\n250 requeued\n\z/, $none, 'dlq',
+       'requeue', $q, '--all');
+is(cli('ZCARD', "${base}failed"), '0', 'none is left');
+
 done_testing();
