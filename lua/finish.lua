@@ -24,6 +24,7 @@
 --               with "open " or "turn ", which admit.lua uses
 --   ttl         of the claim, ms
 --   records     their number, then each one's text
+-- and behind them, maybe, schedulers, as ARGV[8] of take.lua
 --
 -- Records (XADD KEYS[2] * r <text>) and claims are facts: they are written
 -- first, whatever becomes of the lease.
@@ -37,8 +38,8 @@
 --    0 done               -1 the job is gone        -2 it has no lock
 --   -3 it is not active   -4 it has unfinished children
 --   -6 another owner      -9 it has failed children
---  -12 it needs a step that is not built, or its parent's keys are of a wrong
---      type or on another node of a cluster; nothing is written for it
+--  -12 its parent's keys are of a wrong type or on another node of a cluster;
+--      nothing is written for it
 
 --@include due
 --@include take
@@ -91,7 +92,8 @@ for i = 1, n do
         p = p + whole(p - 1, 'number of records', 100000)
     end
 end
-if p ~= #ARGV + 1 then
+local schedulers = take_schedulers(p)
+if p ~= #ARGV + 1 and p ~= #ARGV then
     error('too many or too few arguments', 0)
 end
 
@@ -270,7 +272,7 @@ end
 -- the next ones
 local reply = false
 if count > 0 then
-    reply = take(count, max, duration)
+    reply = take(count, max, duration, schedulers)
 end
 if done > 0 and (not reply or (reply[1] == 'idle' and not reply[3][1]))
     and call('LLEN', base .. 'active') == 0

@@ -10,9 +10,8 @@
 -- ARGV[5]  how many that were left in the set by the calls before
 -- ARGV[6]  count, 1 to 1000
 --
--- Returns { looked at, moved, left }: those left need a step that is not built,
--- or have a parent whose keys cannot be written.  The last call is the one that
--- looks at fewer than `count`.
+-- Returns { looked at, moved, left }: those left have a parent whose keys cannot
+-- be written.  The last call is the one that looks at fewer than `count`.
 
 --@include queue
 --@include put_back

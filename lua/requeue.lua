@@ -10,8 +10,8 @@
 -- then 1 to 1000 ids
 --
 -- Returns one code an id: 1 done, -1 the job is gone (its id leaves the set), -3
--- it is not in the set, -12 it needs a step that is not built, or its parent's
--- keys cannot be written (finish.lua); nothing is written for it.
+-- it is not in the set, -12 its parent's keys cannot be written (finish.lua);
+-- nothing is written for it.
 
 --@include queue
 --@include put_back

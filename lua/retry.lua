@@ -21,7 +21,7 @@
 -- Records (XADD KEYS[2] * r <text>) are facts: they are written first, whatever
 -- becomes of the lease.
 --
--- Returns one code a job: 0 done, -1, -2, -3, -6, -12 as finish.lua's; with
+-- Returns one code a job: 0 done, -1, -2, -3, -6 as finish.lua's; with
 -- "children" also 1, no child is unfinished: it stays active under its lock, and
 -- -9, it has failed children.
 

@@ -8,6 +8,8 @@
 -- ARGV[5]  worker     name, '' none
 -- ARGV[6]  max        jobs started in a duration by whoever limits, '' none
 -- ARGV[7]  duration   ms, '' with max ''
+-- ARGV[8]  schedulers  1: the caller calls iterate.lua for each job with rjk
+--                     before it runs it; left out: such jobs are left to others
 --
 -- Returns { status, value, jobs }.  What was taken before it stopped is in
 -- jobs whatever the status.
@@ -23,17 +25,18 @@
 -- defa, deid, parentKey, rjk }, text, '' when absent; ats counts this start.
 -- A job with defa must be failed with that text, without being run.
 --
--- A job is left where it is when it needs a step that is not built (it is of a
--- job scheduler), waits for its children, or its parent is on another node of a
--- cluster.  Those behind it are taken past it, until there are 64 such jobs.
+-- A job is left where it is when it is of a job scheduler that would stop, waits
+-- for its children, or its parent is on another node of a cluster.  Those behind
+-- it are taken past it, until there are 64 such jobs.
 
 --@include due
 --@include take
 --@include take_arguments
 
-if #ARGV ~= 7 then
-    error('7 arguments', 0)
+if #ARGV ~= 7 and #ARGV ~= 8 then
+    error('7 or 8 arguments', 0)
 end
+local schedulers = take_schedulers(8)
 local count = whole(2, 'count', 1000)
 if count < 1 then
     refuse(2, 'count', 'must be at least 1')
@@ -41,4 +44,4 @@ end
 local max, duration = take_arguments()
 -- read before the first write; finish.lua has trimmed it by then
 call('XLEN', events)
-return take(count, max, duration)
+return take(count, max, duration, schedulers)

@@ -256,8 +256,8 @@ each_why(int64_t code)
         return "it is the next run of a scheduler";
 
     case -12:
-        return "it belongs to a scheduler, or its parent's keys cannot be"
-               " written; do it with a BullMQ client";
+        return "its parent's keys cannot be written; do it with a BullMQ"
+               " client";
 
     case -13:
         return "more than 1000 jobs are below it";

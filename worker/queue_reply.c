@@ -326,8 +326,7 @@ queue_code(int code)
     case -9:
         return "it has failed children";
     case -12:
-        return "it needs a step that is not built, or its parent's keys"
-               " cannot be written";
+        return "its parent's keys cannot be written";
     default:
         return "unknown code";
     }

@@ -1,10 +1,8 @@
 -- Whose jobs are these?  at[i] is where in ARGV the id of job i stands, its
 -- token behind it.
 
---@include unbuilt
-
--- Returns a code a job (0, -1, -2, -6, -12) and, but for -1 and -12, its fields
--- ats, rjk, parentKey, deid and atm; and the keys of the locks.
+-- Returns a code a job (0, -1, -2, -6) and, but for -1, its fields ats, name,
+-- parentKey, deid and atm; and the keys of the locks.
 local function owned(at)
     local codes, jobs, locks = {}, {}, {}
     local n = #at
@@ -18,12 +16,10 @@ local function owned(at)
     for i = 1, n do
         local q = at[i]
         local key = base .. ARGV[q]
-        local job = redis.pcall('HMGET', key, 'ats', 'rjk', 'parentKey',
+        local job = redis.pcall('HMGET', key, 'ats', 'name', 'parentKey',
                                 'deid', 'atm')
         if job.err or not (job[1] or call('EXISTS', key) == 1) then
             codes[i] = -1
-        elseif job[2] and unbuilt(job[2]) then
-            codes[i] = -12
         else
             jobs[i] = job
             local token = ARGV[q + 1]

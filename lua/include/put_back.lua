@@ -4,7 +4,6 @@
 --@include waiting_list
 --@include mark_waiting
 --@include prioritized
---@include unbuilt
 --@include flows
 --@include lifo
 
@@ -47,7 +46,7 @@ local function put_back(set, given, reset)
             ids[#ids + 1] = id
         elseif seen[id] or not call('ZSCORE', key_set, id) then
             codes[i] = -3
-        elseif parent == false or finished and unbuilt(job[2]) then
+        elseif parent == false then
             codes[i] = -12
         else
             codes[i], any = 1, true

@@ -1,15 +1,15 @@
 -- Moves the next jobs to `active`, at most `count`, each under the lock that
--- ARGV[3..5] describe.  Returns the reply described in take.lua.
+-- ARGV[3..5] describe.  Those of job schedulers only when their next iteration
+-- will be added.  Returns the reply described in take.lua.
 
 --@include queue
 --@include due
 --@include promote
---@include unbuilt
 
 -- looking past jobs ends when so many are set aside
 local aside_max = 64
 
-local function take(count, own_max, own_duration)
+local function take(count, own_max, own_duration, schedulers)
     promote()
 
     -- 2^53 - 1 is what rateLimit() of BullMQ sets to stop everybody
@@ -88,8 +88,9 @@ local function take(count, own_max, own_duration)
                 if job.err then
                     reason = 'is not a hash'
                 elseif job[13] or job[14] then
-                    reason = unbuilt(job[14])
-                    if not reason and job[13] and job[13] ~= '' then
+                    if job[14] and not schedulers then
+                        reason = 'is an iteration of a job scheduler'
+                    elseif job[13] and job[13] ~= '' then
                         local seen = redis.pcall('EXISTS', job[13])
                         reason = type(seen) == 'table'
                                  and 'has its parent on another node'
@@ -153,7 +154,8 @@ local function take(count, own_max, own_duration)
                 job[11] = ''
             end
             job[8], job[9], job[10] = job[8] or '', ats, job[10] or ''
-            job[12], job[13], job[14] = job[12] or '', job[13] or '', ''
+            job[12], job[13] = job[12] or '', job[13] or ''
+            job[14] = job[14] or ''
             if not (job[2] and job[3] and job[4] and job[5] and job[6]
                     and job[7])
             then

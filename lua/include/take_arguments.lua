@@ -15,3 +15,11 @@ local function take_arguments()
     end
     return max, duration
 end
+
+-- ARGV[i], the last: does the caller add the next iterations of job schedulers?
+local function take_schedulers(i)
+    if ARGV[i] and ARGV[i] ~= '1' then
+        refuse(i, 'schedulers', 'must be 1 or not be there')
+    end
+    return ARGV[i] ~= nil
+end

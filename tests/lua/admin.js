@@ -203,7 +203,8 @@ async function moves(s) {
     const { redis } = s;
     await redis.flushall();
     await s.add(...many(7));
-    await redis.hset(`${K}e-2`, 'rjk', 'cron');
+    await redis.set('bull:p:x', 'x');
+    await redis.hset(`${K}e-2`, 'parentKey', 'bull:p:x');
     await redis.hset(`${K}e-1`, 'priority', 3);
     const last = await redis.lrange(`${K}wait`, 0, -1);
     for (const id of last) {
@@ -212,7 +213,7 @@ async function moves(s) {
     await redis.del(`${K}wait`, `${K}e-3`);
     await redis.hset(`${K}e-0`, 'failedReason', 'x', 'atm', 3);
     tap.is(await s.move('failed', { count: 2, upto: 1005 }), [4, 1],
-        'all but one of a scheduler, one that is gone, and one that failed later');
+        'but one with a wrong parent, one that is gone, and one that failed later');
     tap.is([await redis.lrange(`${K}wait`, 0, -1),
         await redis.zrange(`${K}prioritized`, 0, -1),
         await redis.zrange(`${K}failed`, 0, -1)],

@@ -56,22 +56,20 @@ async function refusals(s) {
         }
     }
 
+    /* whoever adds the next iterations takes them; the others heed what is taken */
     await redis.flushall();
-    await s.add({ id: 'x' });
+    await s.add({ id: 'x' }, { id: 'y' });
     await redis.hset(`${K}x`, 'rjk', 's');
-    await redis.set(`${K}x:lock`, 'tok');
-    await redis.lpush(`${K}active`, 'x');
-    const taken = await dump(redis);
-    tap.is((await s.finish([{ id: 'x' }])).codes, [-12],
-        'of a scheduler, as a stock worker would have taken it: finish');
-    tap.is(await s.retry({ id: 'x' }, { id: 'x', mode: 'delay' },
-        { id: 'x', mode: 'release' }, { id: 'x', mode: 'children' }),
-    [-12, -12, -12, -12], 'retry');
-    await redis.zadd(`${K}failed`, 1, 'x');
-    tap.is(await s.requeue('failed', ['x']), [-12], 'requeue');
-    const still = await dump(redis);
-    tap.is([still[`${K}x`], still[`${K}active`], still[`${K}x:lock`].value],
-        [taken[`${K}x`], taken[`${K}active`], 'tok'], 'nothing was changed');
+    await redis.hset(`${K}y`, 'rjk', 's');
+    const mine = { schedulers: true };
+    tap.is((await s.take(1, 'tok', mine)).jobs.map((job) => [job.id, job.rjk]),
+        [['x', 's']], 'of a scheduler: take');
+    const { codes, next } = await s.finish([{ id: 'x', reason: 'r' }], 1, 'tok',
+        mine);
+    tap.is([codes, next.jobs.map((job) => job.rjk)], [[0], ['s']], 'finish');
+    tap.is(await s.retry({ id: 'y', mode: 'release' }), [0], 'retry');
+    tap.is(await s.requeue('failed', ['x']), [1], 'requeue');
+    tap.is((await s.take()).status, 'refused', 'the others leave it');
 
     /* who waits for children can only fail; who has failed ones, too */
     await redis.flushall();

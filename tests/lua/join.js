@@ -13,8 +13,9 @@ const tap = require('./tap');
 tap.run(async () => {
     const scripts = read();
     tap.is(Object.keys(scripts).sort(), ['add', 'admit', 'change', 'clean',
-        'extend', 'finish', 'move', 'obliterate', 'pause', 'recover', 'remove',
-        'requeue', 'retry', 'take', 'tenants', 'update'],
+        'extend', 'finish', 'iterate', 'move', 'obliterate', 'pause', 'recover',
+        'remove', 'requeue', 'retry', 'schedule', 'take', 'tenants',
+        'unschedule', 'update'],
         'every script is in the header');
     for (const s of Object.values(scripts)) {
         tap.ok(s.sha === s.real && s.len === Buffer.byteLength(s.text),

@@ -36,6 +36,8 @@ async function argumentsChecked(s) {
     const finish = [...take, '-1:0', '-1:0', 0, 0, 0, 1, 'a', 'tok', 'completed',
         'null', '', '', '', '', 0];
     const retry = [6, 1, 'a', 'tok', 'retry', 0, '', '', 0];
+    const plan = (i, v) => [6, ...['s', 5, 0, 'n', '{}', '{}', '{"every":1}']
+        .map((x, j) => (j === i ? v : x))];
     const table = [
         ['add', 1, [4, ...job], /major must be 5 or 6/],
         ['add', 1, [6], /9 arguments a job/],
@@ -74,8 +76,8 @@ async function argumentsChecked(s) {
         ['take', 1, but(take, 3, 0), /lock must be at least 1/],
         ['take', 1, but(take, 5, 3), /duration must be a whole number/],
         ['take', 1, but(take, 6, 3), /max must be a whole number/],
-        ['take', 1, take.slice(1), /major|7 arguments/],
-        ['take', 1, [...take, ''], /7 arguments/],
+        ['take', 1, take.slice(1), /major|7 or 8 arguments/],
+        ['take', 1, [...take, 1, ''], /7 or 8 arguments/],
         ['finish', 3, but(finish, 15, 'done'), /outcome must be completed/],
         ['finish', 3, but(finish, 16, ''), /value must be JSON/],
         ['finish', 3, but(finish, 13, ''), /id and token must not be empty/],
@@ -87,7 +89,27 @@ async function argumentsChecked(s) {
         ['finish', 3, but(finish, 19, 'sent'), /ttl must be a whole number/],
         ['finish', 3, but(finish, 12, 2), /9 arguments a job/],
         ['finish', 3, but(finish, 21, 1), /too many or too few/],
-        ['finish', 3, [...finish, 'x'], /too many or too few/],
+        ['finish', 3, [...finish, 1, 1], /too many or too few/],
+        ['finish', 3, [...finish, 'x'], /ARGV\[23\] schedulers must be 1/],
+        ['take', 1, [...take, 0], /ARGV\[8\] schedulers must be 1/],
+        ['schedule', 1, plan(0, ''), /ARGV\[2\] id must not be empty/],
+        ['schedule', 1, plan(1, 'x'), /ARGV\[3\] time must be a whole number/],
+        ['schedule', 1, plan(2, -1), /ARGV\[4\] offset must be a whole/],
+        ['schedule', 1, plan(4, ''), /ARGV\[6\] data must be JSON/],
+        ['schedule', 1, plan(5, '[]'), /ARGV\[7\] opts must be a JSON object/],
+        ['schedule', 1, plan(5, '{"priority":-1}'), /opts has a priority that/],
+        ['schedule', 1, plan(6, '{'), /ARGV\[8\] schedule must be a JSON obj/],
+        ['schedule', 1, plan(6, '{}'), /schedule must have either every or/],
+        ['schedule', 1, plan(6, '{"every":0}'), /must have either every or/],
+        ['schedule', 1, plan(6, '{"every":1.5}'), /schedule has a wrong every/],
+        ['schedule', 1, plan(6, '{"every":1,"pattern":"*"}'), /either every or/],
+        ['schedule', 1, plan(6, '{"every":1,"tz":3}'), /has a wrong tz/],
+        ['schedule', 1, plan(6, '{"every":1,"limit":"3"}'), /wrong limit/],
+        ['schedule', 1, [6, 's'], /8 arguments/],
+        ['iterate', 1, [6, '', 'x', 1], /ARGV\[2\] id of the scheduler must/],
+        ['iterate', 1, [6, 's', 'x', ''], /ARGV\[4\] time must be a whole/],
+        ['iterate', 1, [6, 's', 'x'], /4 arguments/],
+        ['unschedule', 1, [6], /1 to 1000 ids/],
         ['finish', 3, but(finish, 9, 'x'), /ARGV\[10\] metrics must be/],
         ['finish', 3, but(finish, 10, -1), /ARGV\[11\] bytes must be/],
         ['finish', 3, but(finish, 11, '1k'), /ARGV\[12\] bytes must be/],
@@ -131,13 +153,16 @@ async function argumentsChecked(s) {
 /* a key of a wrong type must never leave half a job */
 async function wrongTypes(s) {
     const { redis } = s;
-    const wrong = async (key, act, name) => {
+    const wrong = async (key, act, name, prepare) => {
         await redis.flushall();
         await s.add({ id: 'e-1' }, { id: 'e-2', priority: 3 },
             { id: 'e-3', delay: 60000 }, { id: 'e-4' }, { id: 'e-5' });
         await s.take(1);
         await s.finish([{ id: 'e-1' }]);
         await s.take(1);
+        if (prepare) {
+            await prepare();
+        }
         await redis.del(K + key);
         await redis.set(K + key, 'wrong');
         const before = await dump(redis);
@@ -169,6 +194,19 @@ async function wrongTypes(s) {
     tap.ok(/WRONGTYPE/.test(await error(s.add({ id: 'e-1', dedupe: '9:b' },
         { id: 'e-2', dedupe: '9:a' }))), 'a dedupe key of a wrong type');
     tap.is(await redis.dbsize(), 1, 'and nothing was written');
+    const every = { every: 1000 };
+    for (const key of ['id', 'meta', 'wait', 'events', 'prioritized', 'pc',
+        'delayed', 'marker', 'repeat', 'repeat:s', 'active', 'failed']) {
+        await wrong(key, () => s.schedule('s', Date.now(), every), 'schedule');
+    }
+    for (const key of ['id', 'meta', 'wait', 'events', 'prioritized', 'pc',
+        'delayed', 'marker', 'repeat:s']) {
+        await wrong(key, () => s.iterate('s', 'repeat:s:5', 6), 'iterate',
+            async () => {
+                await s.schedule('s', 5, every);
+                await redis.hset(`${K}e-4`, 'opts', '{"repeat":{}}');
+            });
+    }
     for (const key of ['wait', 'events', 'delayed', 'marker', 'active']) {
         await wrong(key, () => s.take(5), 'take');
     }

@@ -84,7 +84,8 @@ class Sluice {
 
     async take(count = 1, token = 'tok', options = {}) {
         return Sluice.reply(await this.call('take', [this.base],
-            [this.major, ...Sluice.takeArguments(count, token, options)]));
+            [this.major, ...Sluice.takeArguments(count, token, options),
+                ...(options.schedulers ? [1] : [])]));
     }
 
     /* jobs: id, value | reason, and token stacktrace keep claim ttl records */
@@ -101,7 +102,8 @@ class Sluice {
                         : j.value) : j.reason,
                     j.reason === undefined ? '' : (j.stacktrace || '[]'),
                     j.keep || '', j.claim || '', j.ttl || '',
-                    ...records(j.records || [])])]);
+                    ...records(j.records || [])]),
+                ...(options.schedulers ? [1] : [])]);
         return { codes, next: Sluice.reply(raw) };
     }
 
@@ -215,6 +217,22 @@ class Sluice {
                 force, count, state]);
         } while (typeof state === 'string' && state !== '');
         return state;
+    }
+
+    /* plan: every | pattern, tz, limit, startDate, endDate, offset */
+    schedule(id, at, plan, { name = id, data = {}, opts = {}, offset = 0 } = {})
+    {
+        return this.call('schedule', [this.base], [this.major, id, at, offset,
+            name, JSON.stringify(data), JSON.stringify(opts),
+            JSON.stringify(plan)]);
+    }
+
+    iterate(id, job, at) {
+        return this.call('iterate', [this.base], [this.major, id, job, at]);
+    }
+
+    unschedule(...ids) {
+        return this.call('unschedule', [this.base], [this.major, ...ids]);
     }
 
     /* messages: claim, pace, token, ttl, interval, tolerance, horizon */
