@@ -58,6 +58,11 @@ lane_add(lane_t *lane, job_t *job)
     slot->result.claim = "";
     slot->result.keep = slot->keep;
 
+    if (job->scheduler[0]) {
+        slot->iterating = 1;
+        lane_append(&lane->iterations, slot);
+    }
+
     slot->next = lane->slots;
 
     if (slot->next) {
@@ -102,6 +107,10 @@ lane_settle(slot_t *slot)
 
     lane = slot->lane;
     slot->settled = 1;
+
+    if (slot->iterating) {
+        return;
+    }
 
     if (slot->result.kind == RESULT_COMPLETED
         || slot->result.kind == RESULT_FAILED)
@@ -175,6 +184,10 @@ lane_on_turn(evutil_socket_t fd, short what, void *data)
 
     } else {
         lane->hold = 0;
+    }
+
+    while (lane->iterations.n && lane_iterate(lane)) {
+        /* void */
     }
 
     while (lane->retries.n && lane_retry(lane)) {

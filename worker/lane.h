@@ -15,6 +15,7 @@
 #include "worker/link.h"
 #include "worker/queue.h"
 #include "worker/watch.h"
+#include "worker/zones.h"
 
 
 typedef struct lane_s  lane_t;
@@ -34,6 +35,7 @@ struct slot_s {
     uint64_t   seq;
     char      *replaced;      /* the reason, of a result that was not taken */
     unsigned   settled:1;     /* the result is there */
+    unsigned   iterating:1;   /* and waits for the scheduler's next job */
     unsigned   writing:1;     /* it is on its way */
     unsigned   lost:1;        /* the lease is lost: do not send */
     unsigned   alone:1;       /* a call with it failed: write it by itself */
@@ -45,6 +47,7 @@ typedef struct {
     link_t                  *link;
     watch_t                 *watch;
     const queue_settings_t  *settings;   /* copied */
+    zones_t                 *zones;      /* of schedulers' patterns */
     void                   (*job)(void *data, slot_t *slot);
     void                   (*gone)(void *data, slot_t *slot);
     void                    *data;

@@ -34,6 +34,7 @@ struct lane_s {
     slot_t          *slots;
     size_t           nslots;
     lane_list_t      finishes, retries;
+    lane_list_t      iterations;   /* jobs of schedulers, just taken */
     size_t           busy;         /* slots but those in a finish call */
     size_t           asked;        /* jobs that calls in flight may bring */
     int              calls;        /* takes and finishes in flight */
@@ -83,6 +84,9 @@ bool lane_take(lane_t *lane);
 size_t lane_bytes(const result_t *result);
 bool lane_is_large(const result_t *result);
 bool lane_records(lane_t *lane, lane_list_t *list);
+
+/* lane_scheduler.c: one call, or none; false when it could not be queued */
+bool lane_iterate(lane_t *lane);
 
 /* lane_lease.c */
 void lane_extend(lane_t *lane);

@@ -11,7 +11,8 @@ const sluice_script_t *const  queue_scripts[] = {
     &sluice_script_retry,
     &sluice_script_extend,
     &sluice_script_recover,
-    &sluice_script_admit
+    &sluice_script_admit,
+    &sluice_script_iterate
 };
 
 const size_t  queue_nscripts = sizeof(queue_scripts) / sizeof(queue_scripts[0]);
@@ -95,7 +96,7 @@ queue_take(sluice_redis_t *redis, const queue_t *queue, size_t count,
 {
     sluice_redis_result_e  rc;
 
-    rc = sluice_redis_script(redis, &sluice_script_take, 1, 7, clock_ms());
+    rc = sluice_redis_script(redis, &sluice_script_take, 1, 8, clock_ms());
 
     if (rc != SLUICE_REDIS_OK) {
         return rc;
@@ -104,6 +105,29 @@ queue_take(sluice_redis_t *redis, const queue_t *queue, size_t count,
     queue_text(redis, queue->base);
     sluice_redis_arg_int(redis, queue->bullmq);
     queue_take_arguments(redis, queue, count, token);
+    queue_text(redis, "1");
+
+    return sluice_redis_end(redis, reply, data);
+}
+
+
+sluice_redis_result_e
+queue_iterate(sluice_redis_t *redis, const queue_t *queue, const job_t *job,
+    int64_t at, sluice_redis_reply_pt reply, void *data)
+{
+    sluice_redis_result_e  rc;
+
+    rc = sluice_redis_script(redis, &sluice_script_iterate, 1, 4, clock_ms());
+
+    if (rc != SLUICE_REDIS_OK) {
+        return rc;
+    }
+
+    queue_text(redis, queue->base);
+    sluice_redis_arg_int(redis, queue->bullmq);
+    queue_text(redis, job->scheduler);
+    queue_text(redis, job->id);
+    sluice_redis_arg_int(redis, at);
 
     return sluice_redis_end(redis, reply, data);
 }
@@ -118,7 +142,7 @@ queue_finish(sluice_redis_t *redis, const queue_t *queue,
     const result_t         *result;
     sluice_redis_result_e   rc;
 
-    nargs = 13 + 9 * n;
+    nargs = 14 + 9 * n;
 
     for (i = 0; i < n; i++) {
         nargs += results[i].nrecords;
@@ -162,6 +186,8 @@ queue_finish(sluice_redis_t *redis, const queue_t *queue,
             queue_text(redis, result->records[j]);
         }
     }
+
+    queue_text(redis, "1");
 
     return sluice_redis_end(redis, reply, data);
 }

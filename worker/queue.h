@@ -72,6 +72,12 @@ queue_read_e queue_read_taken(const queue_t *queue, const redisReply *reply,
     const char *token, taken_t *taken);
 
 
+/* the next iteration of the scheduler that the job is of, at `at`, once */
+sluice_redis_result_e queue_iterate(sluice_redis_t *redis,
+    const queue_t *queue, const job_t *job, int64_t at,
+    sluice_redis_reply_pt reply, void *data);
+
+
 /* ----------------------------------------------------------------- results */
 
 typedef enum {

@@ -78,11 +78,11 @@ queue_job(const redisReply *reply, const char *token)
     size_t       i, size, len;
     redisReply  *field;
 
-    static const size_t  kept[] = { 0, 1, 2, 3, 10, 11 };
+    static const size_t  kept[] = { 0, 1, 2, 3, 10, 11, 13 };
 
     size = sizeof(job_t) + strlen(token) + 1;
 
-    for (i = 0; i < 6; i++) {
+    for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         field = reply->element[kept[i]];
         size += (queue_is_text(field) ? field->len : 0) + 1;
     }
@@ -95,13 +95,14 @@ queue_job(const redisReply *reply, const char *token)
 
     p = (char *) (job + 1);
 
-    for (i = 0; i < 6; i++) {
+    for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         field = reply->element[kept[i]];
         len = queue_is_text(field) ? field->len : 0;
 
         text = (i == 0) ? &job->id : (i == 1) ? &job->name
                : (i == 2) ? &job->data : (i == 3) ? &job->opts
-               : (i == 4) ? &job->defa : &job->deid;
+               : (i == 4) ? &job->defa : (i == 5) ? &job->deid
+               : &job->scheduler;
 
         if (i == 2) {
             job->data_len = len;

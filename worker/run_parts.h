@@ -43,6 +43,7 @@ struct run_s {
     link_t             *link;
     watch_t            *watch;
     sender_t           *sender;
+    zones_t            *zones;
     recorder_t         *recorder;      /* NULL without a store */
     struct event       *tick;         /* leaving queues, the end of a drain */
     run_queue_t        *queues;

@@ -154,6 +154,7 @@ run_queue_open(run_t *run, edition_t *edition, const queue_settings_t *conf)
     lane.link = run->link;
     lane.watch = run->watch;
     lane.settings = conf;
+    lane.zones = run->zones;
     lane.job = run_job;
     lane.gone = run_gone;
     lane.data = queue;
@@ -463,6 +464,7 @@ run_open(struct event_base *base, settings_t *settings,
     run->data = data;
 
     run->sender = sender_open(base, settings->connections);
+    run->zones = zones_open(ZONES_DIR);
     run->link = link_open(base, settings, &link);
     run->tick = event_new(base, -1, EV_PERSIST, run_on_tick, run);
 
@@ -470,7 +472,8 @@ run_open(struct event_base *base, settings_t *settings,
         run->watch = watch_open(base, settings, run->link);
     }
 
-    if (run->sender == NULL || run->tick == NULL || run->watch == NULL
+    if (run->sender == NULL || run->zones == NULL || run->tick == NULL
+        || run->watch == NULL
         || run_open_queues(run, edition, error, size) != 0)
     {
         goto failed;
@@ -514,6 +517,7 @@ run_close(run_t *run)
     }
 
     watch_close(run->watch);
+    zones_close(run->zones);
 
     if (run->sender) {
         sender_close(run->sender);

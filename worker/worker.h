@@ -133,6 +133,7 @@ void log_event(int level, const char *event, ...);
  */
 typedef struct {
     char     *id, *name, *data, *opts, *defa, *deid;
+    char     *scheduler;  /* rjk: the scheduler whose iteration it is */
     size_t    data_len;
     int64_t   timestamp, delay, priority;
     int       made;       /* atm: attempts ended before this one */

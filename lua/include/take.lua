@@ -9,6 +9,14 @@
 -- looking past jobs ends when so many are set aside
 local aside_max = 64
 
+-- Queue.add() of BullMQ 5 with `repeat`: its workers go on with it in another
+-- way; those of BullMQ 6 do not.
+local function is_legacy(scheduler)
+    local key = base .. 'repeat:' .. scheduler
+    return ARGV[1] == '5' and redis.pcall('HEXISTS', key, 'ic') == 0
+           and call('EXISTS', key) == 1
+end
+
 local function take(count, own_max, own_duration, schedulers)
     promote()
 
@@ -90,6 +98,8 @@ local function take(count, own_max, own_duration, schedulers)
                 elseif job[13] or job[14] then
                     if job[14] and not schedulers then
                         reason = 'is an iteration of a job scheduler'
+                    elseif job[14] and is_legacy(job[14]) then
+                        reason = 'is a repeatable job of the old kind'
                     elseif job[13] and job[13] ~= '' then
                         local seen = redis.pcall('EXISTS', job[13])
                         reason = type(seen) == 'table'
