@@ -70,6 +70,13 @@ async function refusals(s) {
     tap.is(await s.retry({ id: 'y', mode: 'release' }), [0], 'retry');
     tap.is(await s.requeue('failed', ['x']), [1], 'requeue');
     tap.is((await s.take()).status, 'refused', 'the others leave it');
+    await redis.hset(`${K}repeat:s`, 'name', 'n');
+    tap.is((await s.take(1, 'tok', mine)).value,
+        s.major === 5 ? 'y is a repeatable job of the old kind' : 0,
+        'Queue.add() of BullMQ 5 with repeat');
+    await redis.hset(`${K}repeat:s`, 'ic', 1);
+    tap.is((await s.take(1, 'tok', mine)).jobs.map((job) => job.id),
+        [s.major === 5 ? 'y' : 'x'], 'not so a scheduler');
 
     /* who waits for children can only fail; who has failed ones, too */
     await redis.flushall();
@@ -241,6 +248,7 @@ tap.run(async () => {
     const s = new Sluice(server.redis);
     try {
         await refusals(s);
+        await refusals(new Sluice(server.redis, 5));
         await asides(s);
         await parents(s);
     } finally {
