@@ -1,7 +1,7 @@
 /*
  * What lane.c (slots, when to take), lane_calls.c (results out, jobs in),
- * lane_records.c (what is too long for one call) and lane_lease.c (leases,
- * stalled jobs) share.
+ * lane_records.c (what is too long for one call), lane_lease.c (leases,
+ * stalled jobs) and lane_scheduler.c (the next job of a scheduler) share.
  */
 
 #ifndef SLUICE_WORKER_LANE_PARTS_H

@@ -18,6 +18,7 @@
  *   recorder.c   the streams of records -> the store, in groups
  *   store/       communication_logs in SQLite
  *   zones.c      the time zones of this machine, by name
+ *   scheduler.c  a job scheduler's next time, from the opts of its job
  *   ctl_*.c      sluicectl
  *
  * Times are milliseconds; "text" is UTF-8 with its length, not NUL-terminated
