@@ -38,12 +38,7 @@ if data == '' then
     refuse(6, 'data', 'must be JSON')
 end
 local opts, plan = json_object(7, 'opts'), json_object(8, 'schedule')
-local priority = opts.priority
-if priority ~= nil and (type(priority) ~= 'number' or priority < 0
-                        or priority > 2097151 or priority % 1 ~= 0)
-then
-    refuse(7, 'opts', 'has a priority that is not from 0 to 2097151')
-end
+json_whole(7, 'opts', opts, 'priority', 2097151)
 -- what is stored, in BullMQ's order; numbers as text
 local stored, about = {}, {}
 for _, field in ipairs({'startDate', 'endDate', 'tz', 'pattern', 'every',

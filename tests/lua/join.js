@@ -13,7 +13,7 @@ const tap = require('./tap');
 tap.run(async () => {
     const scripts = read();
     tap.is(Object.keys(scripts).sort(), ['add', 'admit', 'change', 'clean',
-        'extend', 'finish', 'iterate', 'move', 'obliterate', 'pause', 'recover',
+        'extend', 'finish', 'insert', 'iterate', 'move', 'obliterate', 'pause', 'recover',
         'remove', 'requeue', 'retry', 'schedule', 'take', 'tenants',
         'unschedule', 'update'],
         'every script is in the header');

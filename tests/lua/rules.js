@@ -36,6 +36,8 @@ async function argumentsChecked(s) {
     const finish = [...take, '-1:0', '-1:0', 0, 0, 0, 1, 'a', 'tok', 'completed',
         'null', '', '', '', '', 0];
     const retry = [6, 1, 'a', 'tok', 'retry', 0, '', '', 0];
+    const one = (i, v) => [6, ...['a', 'n', '{}', '{}', '', '', 0, '']
+        .map((x, j) => (j === i ? v : x))];
     const plan = (i, v) => [6, ...['s', 5, 0, 'n', '{}', '{}', '{"every":1}']
         .map((x, j) => (j === i ? v : x))];
     const table = [
@@ -92,6 +94,22 @@ async function argumentsChecked(s) {
         ['finish', 3, [...finish, 1, 1], /too many or too few/],
         ['finish', 3, [...finish, 'x'], /ARGV\[23\] schedulers must be 1/],
         ['take', 1, [...take, 0], /ARGV\[8\] schedulers must be 1/],
+        ['insert', 1, one(0, '7'), /ARGV\[2\] id must not be a number/],
+        ['insert', 1, one(2, ''), /ARGV\[4\] data must be JSON/],
+        ['insert', 1, one(3, '[]'), /ARGV\[5\] opts must be a JSON object/],
+        ['insert', 1, one(3, '{"delay":-1}'), /opts has a delay that is not/],
+        ['insert', 1, one(3, '{"delay":0.5}'), /opts has a delay that is not/],
+        ['insert', 1, one(3, '{"priority":"1"}'), /has a priority that is not/],
+        ['insert', 1, one(3, '{"priority":2097152}'), /from 0 to 2097151/],
+        ['insert', 1, one(3, '{"delay":2199023255550}'), /delay that is too l/],
+        ['insert', 1, one(3, '{"de":{}}'), /opts has a de without an id/],
+        ['insert', 1, one(3, '{"de":"x"}'), /opts has a de without an id/],
+        ['insert', 1, one(3, '{"de":{"id":"x","ttl":-1}}'), /has a ttl that/],
+        ['insert', 1, one(4, 'x'), /ARGV\[6\] timestamp must be a whole/],
+        ['insert', 1, one(5, 'x'), /ARGV\[7\] parent must be a JSON object/],
+        ['insert', 1, one(5, '{"id":"P"}'), /must have an id and a queueKey/],
+        ['insert', 1, one(6, 2), /ARGV\[8\] children is too large/],
+        ['insert', 1, [6, 'a'], /9 arguments/],
         ['schedule', 1, plan(0, ''), /ARGV\[2\] id must not be empty/],
         ['schedule', 1, plan(1, 'x'), /ARGV\[3\] time must be a whole number/],
         ['schedule', 1, plan(2, -1), /ARGV\[4\] offset must be a whole/],
@@ -194,6 +212,13 @@ async function wrongTypes(s) {
     tap.ok(/WRONGTYPE/.test(await error(s.add({ id: 'e-1', dedupe: '9:b' },
         { id: 'e-2', dedupe: '9:a' }))), 'a dedupe key of a wrong type');
     tap.is(await redis.dbsize(), 1, 'and nothing was written');
+    for (const key of ['id', 'meta', 'wait', 'events', 'prioritized', 'pc',
+        'delayed', 'marker', 'waiting-children', 'active', 'dn:x']) {
+        for (const more of [{}, { delay: 5 }, { priority: 5 }]) {
+            await wrong(key, () => s.insert('e-9', { de: { id: 'x' }, ...more }),
+                'insert');
+        }
+    }
     const every = { every: 1000 };
     for (const key of ['id', 'meta', 'wait', 'events', 'prioritized', 'pc',
         'delayed', 'marker', 'repeat', 'repeat:s', 'active', 'failed']) {

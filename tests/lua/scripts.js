@@ -219,6 +219,15 @@ class Sluice {
         return state;
     }
 
+    /* opts as they are stored; parent: id, queueKey and an option */
+    insert(id, opts, { name = 'n', data = {}, timestamp = '', parent,
+        children = 0, scheduler = '' } = {})
+    {
+        return this.call('insert', [this.base], [this.major, id, name,
+            JSON.stringify(data), JSON.stringify(opts), timestamp,
+            parent ? JSON.stringify(parent) : '', children, scheduler]);
+    }
+
     /* plan: every | pattern, tz, limit, startDate, endDate, offset */
     schedule(id, at, plan, { name = id, data = {}, opts = {}, offset = 0 } = {})
     {
