@@ -20,21 +20,41 @@ lane_iterated(slot_t *slot)
 
 
 static void
+lane_stopped(slot_t *slot, const char *reason)
+{
+    log_event(LOG_ERROR_, "scheduler_stopped",
+              "queue", "%s", slot->lane->queue.name,
+              "scheduler", "%s", slot->job->scheduler,
+              "job", "%s", slot->job->id, "reason", "%s", reason, NULL);
+}
+
+
+static void
 lane_on_iterate(void *data, const redisReply *reply)
 {
-    slot_t  *slot = data;
-    lane_t  *lane;
+    slot_t        *slot = data;
+    lane_t        *lane;
+    queue_read_e   rc;
 
     lane = slot->lane;
     lane->others--;
+    rc = queue_read_kind(&lane->queue, "iterate", reply);
 
-    if (queue_read_kind(&lane->queue, "iterate", reply) == QUEUE_READ_AWAY) {
+    if (rc == QUEUE_READ_AWAY) {
         if (reply) {
             lane_quiet(lane);
         }
 
         lane_append(&lane->iterations, slot);
         return;
+    }
+
+    if (rc == QUEUE_READ_OK && reply->type == REDIS_REPLY_INTEGER
+        && reply->integer < 0)
+    {
+        lane_stopped(slot, reply->integer == -10
+                           ? "the job of its next time is there already"
+                           : "the job's opts cannot be read");
     }
 
     lane_iterated(slot);
@@ -67,10 +87,7 @@ lane_iterate(lane_t *lane)
     }
 
     if (at == SCHEDULER_WRONG) {
-        log_event(LOG_ERROR_, "scheduler_stopped",
-                  "queue", "%s", lane->queue.name,
-                  "scheduler", "%s", slot->job->scheduler,
-                  "job", "%s", slot->job->id, "reason", "%s", error, NULL);
+        lane_stopped(slot, error);
     }
 
     lane_iterated(slot);

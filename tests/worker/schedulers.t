@@ -73,6 +73,13 @@ async function unreadable() {
         'a pattern that cannot be read is told by name', line);
     await until(async () => (await times(queue)).length === 1, 'the job');
     ok(true, 'its job is run');
+    await queue.upsertJobScheduler('t', { every: 60000, startDate:
+        Date.now() + 1000 }, { name: 'tick' });
+    const next = +await current(queue, 't') + 60000;
+    await house.redis.hset(`bull:unreadable:repeat:t:${next}`, 'name', 'x');
+    const [, other] = await worker.saw('scheduler_stopped', 2);
+    ok(other.scheduler === 't' && /there already/.test(other.reason),
+        'so is a job that is in the way', other);
     is(await worker.stop(), 0, 'it ends with 0');
 }
 
