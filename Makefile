@@ -15,7 +15,7 @@ LIBS    := -lhiredis -lcrypto
 WLIBS   := -levent -levent_openssl -lssl -lcurl -ljansson -lconfuse -lsqlite3 $(LIBS) -lm
 
 CORE    := $(wildcard core/*.c)
-WORKER  := $(wildcard worker/*.c worker/channels/*.c worker/store/*.c)
+WORKER  := $(wildcard worker/*.c worker/admin/*.c worker/channels/*.c worker/store/*.c)
 # each program's own files; the rest of worker/ is shared
 MAINS   := worker/main.c worker/ctl_main.c
 SHARED  := $(filter-out $(MAINS) worker/ctl_%.c,$(WORKER))
