@@ -62,6 +62,19 @@ static cfg_opt_t  log_opts[] = {
     CFG_END()
 };
 
+static cfg_opt_t  admin_tenant_opts[] = {
+    CFG_STR_LIST("key", NULL, CFGF_NODEFAULT),
+    CFG_END()
+};
+
+static cfg_opt_t  admin_opts[] = {
+    CFG_STR("listen", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("key", NULL, CFGF_NODEFAULT),
+    CFG_SEC("tenant", admin_tenant_opts,
+            CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+    CFG_END()
+};
+
 #define SETTINGS_TITLED  (CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES)
 
 static cfg_opt_t  settings_opts[] = {
@@ -78,6 +91,7 @@ static cfg_opt_t  settings_opts[] = {
     CFG_STR("claim_ttl", "24h", CFGF_NONE),
     CFG_INT("connections", 512, CFGF_NONE),
     CFG_SEC("log", log_opts, CFGF_NONE),
+    CFG_SEC("admin", admin_opts, CFGF_NONE),
     CFG_SEC("schedule", schedule_opts, SETTINGS_TITLED),
     CFG_SEC("channel", channel_opts, SETTINGS_TITLED),
     CFG_SEC("number", number_opts, SETTINGS_TITLED),
@@ -393,6 +407,76 @@ settings_tls(settings_t *settings, cfg_t *cfg)
 }
 
 
+/* the keys of one section; `tenant` is NULL for those of all queues */
+
+static void
+settings_admin_keys(settings_t *settings, cfg_t *sec, const char *tenant)
+{
+    size_t        i;
+    const char   *error;
+    admin_key_t  *key;
+
+    for (i = 0; i < cfg_size(sec, "key"); i++) {
+        key = &settings->admin_keys[settings->nadmin_keys];
+
+        /* the check said already what is wrong */
+
+        if (settings_secret(cfg_getnstr(sec, "key", i), &key->secret, &error)
+            == 0)
+        {
+            key->tenant = settings_dup(tenant);
+            settings->nadmin_keys++;
+        }
+    }
+}
+
+
+static void
+settings_admin(settings_t *settings, cfg_t *cfg)
+{
+    size_t       i, n;
+    cfg_t       *sec, *tenant;
+    const char  *name;
+
+    sec = cfg_getsec(cfg, "admin");
+    n = cfg_size(sec, "key");
+
+    for (i = 0; i < cfg_size(sec, "tenant"); i++) {
+        tenant = cfg_getnsec(sec, "tenant", i);
+        name = cfg_title(tenant);
+
+        if (!sluice_keys_name_ok(name, strlen(name))) {
+            settings_error(tenant, "admin: tenant \"%s\": the name must be 1 to"
+                           " 64 characters of A-Z a-z 0-9 _ . -", name);
+        }
+
+        if (cfg_size(tenant, "key") == 0) {
+            settings_error(tenant, "admin: tenant \"%s\": key is missing",
+                           name);
+        }
+
+        n += cfg_size(tenant, "key");
+    }
+
+    settings->admin_listen = settings_dup(cfg_getstr(sec, "listen"));
+    settings->admin_keys = settings_alloc(n, sizeof(admin_key_t));
+
+    if (settings->admin_listen && n == 0) {
+        settings_error(sec, "admin: key is missing");
+
+    } else if (settings->admin_listen == NULL && n > 0) {
+        settings_error(sec, "admin: listen is missing");
+    }
+
+    settings_admin_keys(settings, sec, NULL);
+
+    for (i = 0; i < cfg_size(sec, "tenant"); i++) {
+        tenant = cfg_getnsec(sec, "tenant", i);
+        settings_admin_keys(settings, tenant, cfg_title(tenant));
+    }
+}
+
+
 static settings_t *
 settings_build(cfg_t *cfg)
 {
@@ -433,6 +517,7 @@ settings_build(cfg_t *cfg)
     settings_channels(settings, cfg);
     settings_numbers(settings, cfg);
     settings_queues(settings, cfg);
+    settings_admin(settings, cfg);
 
     return settings;
 }
@@ -556,6 +641,13 @@ settings_free(settings_t *settings)
         free(settings->numbers[i].token);
     }
 
+    for (i = 0; i < settings->nadmin_keys; i++) {
+        free(settings->admin_keys[i].tenant);
+        free(settings->admin_keys[i].secret);
+    }
+
+    free(settings->admin_listen);
+    free(settings->admin_keys);
     free(settings->queues);
     free(settings->channels);
     free(settings->numbers);

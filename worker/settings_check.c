@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
+#include <event2/util.h>
 #include "worker/settings_check.h"
 
 
@@ -262,6 +266,49 @@ check_queue_kind(cfg_opt_t *opt, const char *value)
 }
 
 
+/* it is for what stands before it: NGINX, or a person on this machine */
+
+static const char *
+check_listen(cfg_opt_t *opt, const char *value)
+{
+    int                      len;
+    const char              *port;
+    struct sockaddr_storage  address;
+    const struct sockaddr_in6  *in6 = (const struct sockaddr_in6 *) &address;
+    const struct sockaddr_in   *in = (const struct sockaddr_in *) &address;
+
+    if (strncmp(value, "unix:", 5) == 0) {
+        return (value[5] == '\0'
+                || strlen(value + 5) >= sizeof(((struct sockaddr_un *) 0)
+                                               ->sun_path))
+               ? "must have a path of 1 to 107 bytes behind unix:" : NULL;
+    }
+
+    len = sizeof(address);
+    port = strrchr(value, ':');
+
+    if (port != NULL && port[1] != '\0'
+        && evutil_parse_sockaddr_port(value, (struct sockaddr *) &address,
+                                      &len) == 0)
+    {
+        if (address.ss_family == AF_INET && in->sin_port != 0
+            && (ntohl(in->sin_addr.s_addr) >> 24) == 127)
+        {
+            return NULL;
+        }
+
+        if (address.ss_family == AF_INET6 && in6->sin6_port != 0
+            && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr))
+        {
+            return NULL;
+        }
+    }
+
+    return "must be unix:PATH, or an address of the loopback with a port, as"
+           " 127.0.0.1:8081 or [::1]:8081";
+}
+
+
 #define SETTINGS_DAY  86400000.0
 
 static const settings_rule_t  settings_rules[] = {
@@ -281,6 +328,9 @@ static const settings_rule_t  settings_rules[] = {
       "must be from 1 to 65536" },
     { "log", "level", check_level, 0, 0, NULL },
     { "log", "format", check_format, 0, 0, NULL },
+    { "admin", "listen", check_listen, 0, 0, NULL },
+    { "admin", "key", check_token, 0, 0, NULL },
+    { "admin|tenant", "key", check_token, 0, 0, NULL },
     { "schedule", "retry", check_retry, 0, 0, NULL },
     { "channel", "kind", check_channel_kind, 0, 0, NULL },
     { "channel", "base_url", check_base_url, 0, 0, NULL },
@@ -326,12 +376,14 @@ static int
 settings_on_value(cfg_t *cfg, cfg_opt_t *opt)
 {
     size_t       i, j;
-    const char  *value, *wrong;
+    const char  *section, *value, *wrong;
 
     for (i = 0; i < SETTINGS_NRULES; i++) {
         current = &settings_rules[i];
+        section = strrchr(current->section, '|');
+        section = section ? section + 1 : current->section;
 
-        if (strcmp(current->section, cfg->name) != 0
+        if (strcmp(section, cfg->name) != 0
             || strcmp(current->key, opt->name) != 0)
         {
             continue;

@@ -19,6 +19,7 @@
  *   store/       communication_logs in SQLite
  *   zones.c      the time zones of this machine, by name
  *   scheduler.c  a job scheduler's next time, from the opts of its job
+ *   admin/       the REST API over queues
  *   ctl_*.c      sluicectl
  *
  * Times are milliseconds; "text" is UTF-8 with its length, not NUL-terminated
@@ -86,6 +87,12 @@ typedef struct {
     int              metrics;     /* minutes, 0 none */
 } queue_settings_t;
 
+/* who may use the REST API */
+typedef struct {
+    char            *tenant;      /* only its queues; NULL all */
+    char            *secret;
+} admin_key_t;
+
 typedef struct {
     sluice_url_t      redis;
     tls_t            *redis_tls;       /* of rediss://, else NULL */
@@ -101,6 +108,8 @@ typedef struct {
     queue_settings_t *queues;   size_t nqueues;
     channel_t        *channels; size_t nchannels;
     number_t         *numbers;  size_t nnumbers;
+    char             *admin_listen;    /* "unix:PATH", "ADDRESS:PORT", NULL */
+    admin_key_t      *admin_keys; size_t nadmin_keys;
 } settings_t;
 
 /*
