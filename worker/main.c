@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "worker/admin/admin.h"
 #include "worker/link.h"
 #include "worker/run.h"
 
@@ -26,6 +27,7 @@ typedef struct {
     struct event_base  *base;
     const char         *file;
     run_t              *run;
+    admin_t            *admin;          /* NULL without admin { } */
     struct event       *deadline;
     struct event       *watchdog;
     int64_t             drain;          /* ms */
@@ -241,6 +243,11 @@ main_on_reload(evutil_socket_t fd, short what, void *data)
 
     } else {
         daemon->drain = settings->drain;
+
+        if (daemon->admin) {
+            admin_settings(daemon->admin, settings);
+        }
+
         log_init(settings->log_file, settings->log_level, settings->log_json);
         log_event(LOG_INFO_, "reloaded", "file", "%s", daemon->file, NULL);
     }
@@ -305,10 +312,21 @@ main_run(daemon_t *daemon, settings_t *settings)
     daemon->run = run_open(daemon->base, settings, main_on_drained, daemon,
                            why, sizeof(why));
 
-    if (daemon->run == NULL) {
+    if (daemon->run && settings->admin_listen) {
+        daemon->admin = admin_open(daemon->base, settings, why, sizeof(why));
+    }
+
+    if (daemon->run == NULL || (settings->admin_listen && !daemon->admin)) {
         fprintf(stderr, "sluiced: %s\n", why);
         log_event(LOG_ERROR_, "not_started", "reason", "%s", why, NULL);
-        settings_free(settings);
+
+        if (daemon->run) {
+            run_close(daemon->run);
+
+        } else {
+            settings_free(settings);
+        }
+
         event_free(daemon->deadline);
         event_base_free(daemon->base);
         return 1;
@@ -330,6 +348,7 @@ main_run(daemon_t *daemon, settings_t *settings)
 
     event_base_dispatch(daemon->base);
 
+    admin_close(daemon->admin);
     run_close(daemon->run);
     log_event(LOG_INFO_, "stopped", NULL);
 

@@ -1,0 +1,610 @@
+/*
+ * Listens, checks the key, finds the route and its queue, reads the body.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <event2/buffer.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include "core/json.h"
+#include "worker/admin/parts.h"
+
+
+#define ADMIN_BODY      (1024 * 1024)
+#define ADMIN_HEADERS   (16 * 1024)
+#define ADMIN_TIMEOUT   60     /* s for a request to come, or to be taken */
+
+
+struct admin_s {
+    struct evhttp     *http;
+    link_t            *link;
+    const settings_t  *settings;
+    char              *path;      /* of the unix socket */
+};
+
+
+typedef struct {
+    call_next_pt  run;
+    bool          body;     /* an object must come with it */
+} operation_t;
+
+static const operation_t  operations[ROUTE_MAX] = {
+    [ROUTE_QUEUES] = { jobs_queues, false },
+    [ROUTE_QUEUE] = { jobs_queue, false },
+    [ROUTE_OBLITERATE] = { many_obliterate, false },
+    [ROUTE_ADD] = { add_delayed, true },
+    [ROUTE_REPEAT_ADD] = { add_repeatable, true },
+    [ROUTE_REPEAT_CHANGE] = { add_repeatable, true },
+    [ROUTE_REPEAT_REMOVE] = { add_repeatable, false },
+    [ROUTE_JOBS] = { jobs_page, false },
+    [ROUTE_JOB] = { jobs_one, false },
+    [ROUTE_PURGE] = { many_purge, false },
+    [ROUTE_PAUSE] = { change_pause, false },
+    [ROUTE_RESUME] = { change_pause, false },
+    [ROUTE_EMPTY] = { change_empty, false },
+    [ROUTE_RETRY] = { change_retry, false },
+    [ROUTE_PROMOTE] = { change_promote, false },
+    [ROUTE_CHANGE] = { change_job, true },
+    [ROUTE_REMOVE] = { change_remove, false },
+    [ROUTE_ERRORS] = { failed_errors, false },
+    [ROUTE_REQUEUE] = { many_requeue, true },
+    [ROUTE_EVENTS] = { NULL, false }
+};
+
+
+sluice_redis_t *
+call_redis(call_t *call)
+{
+    return link_redis(call->admin->link);
+}
+
+
+const settings_t *
+call_settings(call_t *call)
+{
+    return call->admin->settings;
+}
+
+
+static void
+call_end(call_t *call, int status, const char *type, json_t *answer)
+{
+    char             *text;
+    struct evbuffer  *out;
+
+    out = evhttp_request_get_output_buffer(call->request);
+    text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+
+    if (text) {
+        evbuffer_add_printf(out, "%s\n", text);
+
+    } else {
+        status = 500;
+    }
+
+    evhttp_add_header(evhttp_request_get_output_headers(call->request),
+                      "Content-Type", type);
+    evhttp_send_reply(call->request, status, NULL, NULL);
+
+    free(text);
+    json_decref(answer);
+    json_decref(call->body);
+    json_decref(call->answer);
+    evhttp_clear_headers(&call->query);
+    free(call->ids);
+    free(call->text);
+    free(call);
+}
+
+
+void
+call_answer(call_t *call, int status, json_t *answer)
+{
+    call_end(call, status, "application/json", answer);
+}
+
+
+void
+call_problem(call_t *call, int status, const char *field, const char *fmt,
+    ...)
+{
+    char         text[512];
+    json_t      *problem;
+    va_list      args;
+    const char  *title;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+
+    title = (status == 400) ? "Bad request" : (status == 401) ? "No valid key"
+            : (status == 404) ? "Not found" : (status == 405)
+            ? "Not allowed" : (status == 409) ? "Not in this state"
+            : (status == 501) ? "Not built" : (status == 503)
+            ? "Redis is away" : "Error";
+
+    problem = json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank",
+                        "title", title, "status", status, "detail",
+                        call_string(text, strlen(text)));
+
+    if (problem && field) {
+        json_object_set_new(problem, "field",
+                            call_string(field, strlen(field)));
+    }
+
+    call_end(call, status, "application/problem+json", problem);
+}
+
+
+bool
+call_sent(call_t *call, sluice_redis_result_e rc)
+{
+    if (rc != SLUICE_REDIS_OK) {
+        call_problem(call, 503, NULL, "too much waits for Redis: try later");
+        return false;
+    }
+
+    return true;
+}
+
+
+bool
+call_read(call_t *call, queue_read_e rc)
+{
+    if (rc == QUEUE_READ_AWAY) {
+        call_problem(call, 503, NULL, "Redis does not answer, or refuses: it"
+                     " is not known whether this was done");
+        return false;
+    }
+
+    if (rc == QUEUE_READ_WRONG) {
+        call_problem(call, 500, NULL, "Redis answers with an error, which is"
+                     " in the log of sluiced");
+        return false;
+    }
+
+    return true;
+}
+
+
+const char *
+call_why(int code)
+{
+    switch (code) {
+
+    case 0:
+        return "a worker has the job, or one below it";
+
+    case -1:
+        return "there is no such job";
+
+    case -3:
+        return "the job is not in that state";
+
+    case -8:
+        return "the job is the next run of a scheduler";
+
+    case -12:
+        return "the job belongs to a scheduler, or its parent's keys cannot be"
+               " written";
+
+    case -13:
+        return "more than 1000 jobs are below it";
+
+    default:
+        return "refused";
+    }
+}
+
+
+void
+call_refused(call_t *call, int code)
+{
+    call_problem(call, code == -1 ? 404 : 409, "id", "%s", call_why(code));
+}
+
+
+json_t *
+call_string(const char *text, size_t len)
+{
+    json_t   *value;
+    uint8_t  *quoted;
+    size_t    n;
+
+    if (sluice_json_is_text((const uint8_t *) text, len)) {
+        return json_stringn(text, len);
+    }
+
+    /* what is no UTF-8 becomes U+FFFD */
+
+    n = sluice_json_escape(NULL, (const uint8_t *) text, len);
+    quoted = malloc(n + 2);
+
+    if (quoted == NULL) {
+        return NULL;
+    }
+
+    quoted[0] = '"';
+    sluice_json_escape(quoted + 1, (const uint8_t *) text, len);
+    quoted[n + 1] = '"';
+    value = json_loadb((const char *) quoted, n + 2,
+                       JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
+    free(quoted);
+
+    return value;
+}
+
+
+/* -------------------------------------------------------------- the check */
+
+/*
+ * Hashes are compared, and always all of them: neither how much of a key is
+ * right nor which one it is can be told from the time.
+ */
+
+static const admin_key_t *
+http_key(call_t *call)
+{
+    size_t              i;
+    const char         *given;
+    const admin_key_t  *key, *found;
+    unsigned char       a[SHA256_DIGEST_LENGTH], b[SHA256_DIGEST_LENGTH];
+
+    given = evhttp_find_header(
+                evhttp_request_get_input_headers(call->request),
+                "Authorization");
+
+    if (given == NULL || strncasecmp(given, "Bearer ", 7) != 0) {
+        return NULL;
+    }
+
+    given += 7;
+    found = NULL;
+    SHA256((const unsigned char *) given, strlen(given), a);
+
+    for (i = 0; i < call->admin->settings->nadmin_keys; i++) {
+        key = &call->admin->settings->admin_keys[i];
+        SHA256((const unsigned char *) key->secret, strlen(key->secret), b);
+
+        if (CRYPTO_memcmp(a, b, sizeof(a)) == 0) {
+            found = key;
+        }
+    }
+
+    return found;
+}
+
+
+/* of the settings; a name that several tenants have needs the tenant */
+
+static bool
+http_queue(call_t *call)
+{
+    bool                     said;
+    size_t                   i;
+    const char              *tenant;
+    const queue_settings_t  *conf, *found;
+
+    said = call->route.tenant[0] != '\0';
+    tenant = said ? call->route.tenant : call->tenant;
+    found = NULL;
+
+    for (i = 0; i < call->admin->settings->nqueues; i++) {
+        conf = &call->admin->settings->queues[i];
+
+        if (strcmp(conf->name, call->route.queue) != 0
+            || (tenant && (conf->tenant == NULL
+                           || strcmp(conf->tenant, tenant) != 0))
+            || (call->tenant && strcmp(conf->tenant, call->tenant) != 0))
+        {
+            continue;
+        }
+
+        if (found != NULL) {
+            call_problem(call, 409, "name", "there are several queues of this"
+                         " name: say /tenant/.../queue/...");
+            return false;
+        }
+
+        found = conf;
+    }
+
+    if (found == NULL || queue_init(&call->queue, found) != 0) {
+        call_problem(call, 404, "name", "there is no such queue in the"
+                     " settings");
+        return false;
+    }
+
+    return true;
+}
+
+
+static bool
+http_query(call_t *call)
+{
+    const char        *text;
+    struct evkeyval   *pair, *other;
+
+    text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(call->request));
+
+    if (text && text[0] && evhttp_parse_query_str(text, &call->query) != 0) {
+        call_problem(call, 400, "query", "the query cannot be read");
+        return false;
+    }
+
+    TAILQ_FOREACH (pair, &call->query, next) {
+        if (!route_query_ok(&call->route, pair->key)) {
+            call_problem(call, 400, pair->key, "an unknown parameter");
+            return false;
+        }
+
+        for (other = pair->next.tqe_next; other; other = other->next.tqe_next)
+        {
+            if (strcmp(other->key, pair->key) == 0) {
+                call_problem(call, 400, pair->key, "given twice");
+                return false;
+            }
+        }
+    }
+
+    return true;
+}
+
+
+static bool
+http_body(call_t *call, const operation_t *operation)
+{
+    size_t            len;
+    const char       *text;
+    json_error_t      error;
+    struct evbuffer  *in;
+
+    in = evhttp_request_get_input_buffer(call->request);
+    len = evbuffer_get_length(in);
+
+    if (!operation->body) {
+        if (len > 0) {
+            call_problem(call, 400, "", "this request has no body");
+        }
+
+        return len == 0;
+    }
+
+    text = len ? (const char *) evbuffer_pullup(in, -1) : "";
+    call->body = text ? json_loadb(text, len,
+                                   JSON_REJECT_DUPLICATES|JSON_ALLOW_NUL,
+                                   &error) : NULL;
+
+    if (!json_is_object(call->body)) {
+        call_problem(call, 400, "", "the body must be a JSON object%s%s",
+                     text && call->body == NULL ? ": " : "",
+                     text && call->body == NULL ? error.text : "");
+        return false;
+    }
+
+    return true;
+}
+
+
+static void
+http_on_request(struct evhttp_request *request, void *data)
+{
+    call_t             *call;
+    const char         *method, *path;
+    route_result_e      rc;
+    const admin_key_t  *key;
+
+    call = calloc(1, sizeof(call_t));
+
+    if (call == NULL) {
+        evhttp_send_error(request, 503, NULL);
+        return;
+    }
+
+    call->admin = data;
+    call->request = request;
+    TAILQ_INIT(&call->query);
+
+    key = http_key(call);
+
+    if (key == NULL) {
+        evhttp_add_header(evhttp_request_get_output_headers(request),
+                          "WWW-Authenticate", "Bearer");
+        call_problem(call, 401, "Authorization", "\"Bearer\" and one of the"
+                     " keys of the settings is needed");
+        return;
+    }
+
+    call->tenant = key->tenant;
+
+    switch (evhttp_request_get_command(request)) {
+    case EVHTTP_REQ_POST:   method = "POST";    break;
+    case EVHTTP_REQ_PUT:    method = "PUT";     break;
+    case EVHTTP_REQ_PATCH:  method = "PATCH";   break;
+    case EVHTTP_REQ_DELETE: method = "DELETE";  break;
+    default:                method = "GET";
+    }
+
+    path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
+    rc = route_find(&call->route, method, path ? path : "");
+
+    if (rc == ROUTE_BAD) {
+        call_problem(call, 400, "path", "%s", call->route.error);
+
+    } else if (rc == ROUTE_NO_PATH) {
+        call_problem(call, 404, "path", "there is nothing here");
+
+    } else if (rc == ROUTE_NO_METHOD) {
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow",
+                          call->route.allow);
+        call_problem(call, 405, "path", "the methods here are %s",
+                     call->route.allow);
+
+    } else if ((call->route.what == ROUTE_QUEUES || http_queue(call))
+               && http_query(call)
+               && http_body(call, &operations[call->route.what]))
+    {
+        if (operations[call->route.what].run == NULL) {
+            call_problem(call, 501, NULL, "not built yet");
+
+        } else if (call->route.what != ROUTE_QUEUES
+                   && !link_ready(call->admin->link))
+        {
+            call_problem(call, 503, NULL, "Redis cannot be reached");
+
+        } else {
+            operations[call->route.what].run(call);
+        }
+    }
+}
+
+
+/* ------------------------------------------------------------ start, end */
+
+static bool
+http_listen(admin_t *admin, struct event_base *base, const char *where)
+{
+    int                      len;
+    mode_t                   mask;
+    struct stat              st;
+    struct sockaddr_un       un;
+    struct sockaddr_storage  address;
+    struct sockaddr         *sa;
+    struct evconnlistener   *listener;
+
+    memset(&un, 0, sizeof(un));
+    sa = (struct sockaddr *) &address;
+    len = sizeof(address);
+
+    if (strncmp(where, "unix:", 5) == 0) {
+        admin->path = strdup(where + 5);
+
+        if (admin->path == NULL) {
+            return false;
+        }
+
+        un.sun_family = AF_UNIX;
+        strcpy(un.sun_path, admin->path);
+        sa = (struct sockaddr *) &un;
+        len = sizeof(un);
+
+        /* left by a process that was killed */
+
+        if (lstat(admin->path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+            (void) unlink(admin->path);
+        }
+
+    } else if (evutil_parse_sockaddr_port(where, sa, &len) != 0) {
+        return false;
+    }
+
+    /* its group may come in, as NGINX does */
+
+    mask = umask(0117);
+    listener = evconnlistener_new_bind(base, NULL, NULL,
+                                       LEV_OPT_CLOSE_ON_FREE
+                                       | LEV_OPT_CLOSE_ON_EXEC
+                                       | LEV_OPT_REUSEABLE, -1, sa, len);
+    (void) umask(mask);
+
+    if (listener == NULL) {
+        return false;
+    }
+
+    if (evhttp_bind_listener(admin->http, listener) == NULL) {
+        evconnlistener_free(listener);
+        return false;
+    }
+
+    return true;
+}
+
+
+admin_t *
+admin_open(struct event_base *base, const settings_t *settings, char *error,
+    size_t size)
+{
+    admin_t      *admin;
+    link_conf_t   conf;
+
+    admin = calloc(1, sizeof(admin_t));
+
+    if (admin == NULL) {
+        snprintf(error, size, "out of memory");
+        return NULL;
+    }
+
+    memset(&conf, 0, sizeof(link_conf_t));
+    conf.name = "sluiced-admin";
+    conf.scripts = queue_admin_scripts;
+    conf.nscripts = queue_admin_nscripts;
+
+    admin->settings = settings;
+    admin->http = evhttp_new(base);
+    admin->link = link_open(base, settings, &conf);
+
+    if (admin->http == NULL || admin->link == NULL) {
+        snprintf(error, size, "out of memory");
+        admin_close(admin);
+        return NULL;
+    }
+
+    evhttp_set_max_body_size(admin->http, ADMIN_BODY);
+    evhttp_set_max_headers_size(admin->http, ADMIN_HEADERS);
+    evhttp_set_timeout(admin->http, ADMIN_TIMEOUT);
+    evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST
+                               | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH
+                               | EVHTTP_REQ_DELETE);
+    evhttp_set_gencb(admin->http, http_on_request, admin);
+
+    if (!http_listen(admin, base, settings->admin_listen)) {
+        snprintf(error, size, "admin: cannot listen on %s: %s",
+                 settings->admin_listen,
+                 evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+        admin_close(admin);
+        return NULL;
+    }
+
+    return admin;
+}
+
+
+void
+admin_settings(admin_t *admin, const settings_t *settings)
+{
+    admin->settings = settings;
+}
+
+
+void
+admin_close(admin_t *admin)
+{
+    if (admin == NULL) {
+        return;
+    }
+
+    if (admin->link) {
+        link_close(admin->link);
+    }
+
+    if (admin->http) {
+        evhttp_free(admin->http);
+    }
+
+    if (admin->path) {
+        (void) unlink(admin->path);
+        free(admin->path);
+    }
+
+    free(admin);
+}

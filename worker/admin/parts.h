@@ -1,0 +1,126 @@
+/*
+ * What the files of the REST API share: a call is one request, from its check
+ * to its answer.  For worker/admin/ only.
+ */
+
+#ifndef SLUICE_WORKER_ADMIN_PARTS_H
+#define SLUICE_WORKER_ADMIN_PARTS_H
+
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include "worker/admin/admin.h"
+#include "worker/admin/route.h"
+#include "worker/link.h"
+#include "worker/queue_admin.h"
+
+
+#define ADMIN_DELAY_MAX     315360000000    /* ms: ten years */
+#define ADMIN_PRIORITY_MAX  2097151
+
+typedef struct call_s  call_t;
+
+/* what is next, when a call over many jobs goes on */
+typedef void (*call_next_pt)(call_t *call);
+
+struct call_s {
+    admin_t             *admin;
+    struct evhttp_request *request;
+    const char          *tenant;       /* of the key, NULL any */
+    route_t              route;
+    struct evkeyvalq     query;
+    queue_t              queue;
+    json_t              *body;         /* an object, or NULL */
+    json_t              *answer;
+
+    /* of the operations */
+    job_state_e          state;
+    int64_t              page, count;
+    bool                 statistics, flag;
+    queue_counts_t       counts;
+    queue_walk_t         walk;
+    queue_obliterate_t   obliterate;
+    const char         **ids;
+    size_t               nids, at;
+    int64_t              value;
+    int64_t              done;
+    char                *text;
+    size_t               step, left;
+};
+
+
+/* ----------------------------------------------------------------- http.c */
+
+sluice_redis_t *call_redis(call_t *call);
+const settings_t *call_settings(call_t *call);
+
+/* Each ends the call.  `answer` is taken. */
+void call_answer(call_t *call, int status, json_t *answer);
+
+/* problem+json, RFC 9457; `field` names what is wrong, or is NULL */
+void call_problem(call_t *call, int status, const char *field,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* false: the call has been ended, Redis cannot be asked */
+bool call_sent(call_t *call, sluice_redis_result_e rc);
+bool call_read(call_t *call, queue_read_e rc);
+
+/* the code of a script for one job, which is not 1: ends the call */
+void call_refused(call_t *call, int code);
+const char *call_why(int code);
+
+/*
+ * Parameters of the query.  Each is false when it ended the call.  Absent:
+ * *value stays.
+ */
+bool call_number(call_t *call, const char *name, int64_t min, int64_t max,
+    int64_t *value);
+bool call_flag(call_t *call, const char *name, bool *value);
+bool call_state(call_t *call, job_state_e *state);
+const char *call_text(call_t *call, const char *name);
+
+/*
+ * Members of the body.  False: the call has been ended.  call_members() takes
+ * the names that may be there, ended by NULL.
+ */
+bool call_members(call_t *call, const char *const *names);
+bool call_member_number(call_t *call, const char *name, int64_t min,
+    int64_t max, int64_t *value);
+bool call_member_flag(call_t *call, const char *name, bool *value);
+
+/* text that may be no UTF-8 */
+json_t *call_string(const char *text, size_t len);
+
+
+/* -------------------------------------------------------- the operations */
+
+/* jobs.c: what there is */
+void jobs_queues(call_t *call);
+void jobs_queue(call_t *call);
+void jobs_page(call_t *call);
+void jobs_one(call_t *call);
+
+/* change.c: the queue, or one job */
+void change_pause(call_t *call);
+void change_empty(call_t *call);
+void change_retry(call_t *call);
+void change_promote(call_t *call);
+void change_remove(call_t *call);
+void change_job(call_t *call);
+
+/* many.c: many jobs */
+void many_purge(call_t *call);
+void many_requeue(call_t *call);
+void many_obliterate(call_t *call);
+
+/* failed.c: what failed jobs have in common */
+void failed_errors(call_t *call);
+
+/* add.c */
+void add_delayed(call_t *call);
+void add_repeatable(call_t *call);
+
+/* events.c: as server-sent events; the call stays until the client goes */
+void events_open(call_t *call);
+
+
+#endif
