@@ -131,10 +131,7 @@ change_one(call_t *call, admin_e what, const char *set, int64_t value)
 }
 
 
-/*
- * requeue.lua takes an id that is in no set, and has no job, for one that is
- * not in the set: which of the two is asked first.
- */
+/* asked first, so that a refusal can say in which state the job is */
 
 static void
 change_stated(void *data, queue_read_e result, job_state_e state)

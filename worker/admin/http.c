@@ -2,6 +2,7 @@
  * Listens, checks the key, finds the route and its queue, reads the body.
  */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -471,6 +472,28 @@ http_on_request(struct evhttp_request *request, void *data)
 
 /* ------------------------------------------------------------ start, end */
 
+/* by a process that was killed: nobody listens on it */
+
+static bool
+http_is_left(const struct sockaddr_un *un)
+{
+    int   fd;
+    bool  left;
+
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0) {
+        return false;
+    }
+
+    left = connect(fd, (const struct sockaddr *) un, sizeof(*un)) != 0
+           && errno == ECONNREFUSED;
+    close(fd);
+
+    return left;
+}
+
+
 static bool
 http_listen(admin_t *admin, struct event_base *base, const char *where)
 {
@@ -487,21 +510,15 @@ http_listen(admin_t *admin, struct event_base *base, const char *where)
     len = sizeof(address);
 
     if (strncmp(where, "unix:", 5) == 0) {
-        admin->path = strdup(where + 5);
-
-        if (admin->path == NULL) {
-            return false;
-        }
-
         un.sun_family = AF_UNIX;
-        strcpy(un.sun_path, admin->path);
+        strcpy(un.sun_path, where + 5);
         sa = (struct sockaddr *) &un;
         len = sizeof(un);
 
-        /* left by a process that was killed */
-
-        if (lstat(admin->path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-            (void) unlink(admin->path);
+        if (lstat(un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode)
+            && http_is_left(&un))
+        {
+            (void) unlink(un.sun_path);
         }
 
     } else if (evutil_parse_sockaddr_port(where, sa, &len) != 0) {
@@ -524,6 +541,10 @@ http_listen(admin_t *admin, struct event_base *base, const char *where)
     if (evhttp_bind_listener(admin->http, listener) == NULL) {
         evconnlistener_free(listener);
         return false;
+    }
+
+    if (un.sun_path[0] != '\0') {
+        admin->path = strdup(un.sun_path);
     }
 
     return true;
