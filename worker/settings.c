@@ -107,7 +107,7 @@ static cfg_opt_t  settings_opts[] = {
 
 /* running out of memory while starting is not worth a path of its own */
 
-static void *
+void *
 settings_alloc(size_t n, size_t size)
 {
     void  *p;
@@ -123,7 +123,7 @@ settings_alloc(size_t n, size_t size)
 }
 
 
-static char *
+char *
 settings_dup(const char *text)
 {
     char  *p;
@@ -403,76 +403,6 @@ settings_tls(settings_t *settings, cfg_t *cfg)
 
     if (settings->redis_tls == NULL) {
         settings_error(cfg, "%s", error);
-    }
-}
-
-
-/* the keys of one section; `tenant` is NULL for those of all queues */
-
-static void
-settings_admin_keys(settings_t *settings, cfg_t *sec, const char *tenant)
-{
-    size_t        i;
-    const char   *error;
-    admin_key_t  *key;
-
-    for (i = 0; i < cfg_size(sec, "key"); i++) {
-        key = &settings->admin_keys[settings->nadmin_keys];
-
-        /* the check said already what is wrong */
-
-        if (settings_secret(cfg_getnstr(sec, "key", i), &key->secret, &error)
-            == 0)
-        {
-            key->tenant = settings_dup(tenant);
-            settings->nadmin_keys++;
-        }
-    }
-}
-
-
-static void
-settings_admin(settings_t *settings, cfg_t *cfg)
-{
-    size_t       i, n;
-    cfg_t       *sec, *tenant;
-    const char  *name;
-
-    sec = cfg_getsec(cfg, "admin");
-    n = cfg_size(sec, "key");
-
-    for (i = 0; i < cfg_size(sec, "tenant"); i++) {
-        tenant = cfg_getnsec(sec, "tenant", i);
-        name = cfg_title(tenant);
-
-        if (!sluice_keys_name_ok(name, strlen(name))) {
-            settings_error(tenant, "admin: tenant \"%s\": the name must be 1 to"
-                           " 64 characters of A-Z a-z 0-9 _ . -", name);
-        }
-
-        if (cfg_size(tenant, "key") == 0) {
-            settings_error(tenant, "admin: tenant \"%s\": key is missing",
-                           name);
-        }
-
-        n += cfg_size(tenant, "key");
-    }
-
-    settings->admin_listen = settings_dup(cfg_getstr(sec, "listen"));
-    settings->admin_keys = settings_alloc(n, sizeof(admin_key_t));
-
-    if (settings->admin_listen && n == 0) {
-        settings_error(sec, "admin: key is missing");
-
-    } else if (settings->admin_listen == NULL && n > 0) {
-        settings_error(sec, "admin: listen is missing");
-    }
-
-    settings_admin_keys(settings, sec, NULL);
-
-    for (i = 0; i < cfg_size(sec, "tenant"); i++) {
-        tenant = cfg_getnsec(sec, "tenant", i);
-        settings_admin_keys(settings, tenant, cfg_title(tenant));
     }
 }
 

@@ -4,12 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
-#include <event2/util.h>
 #include "worker/settings_check.h"
 
 
@@ -149,6 +145,13 @@ check_given(cfg_opt_t *opt, const char *value)
 
 
 static const char *
+check_listen(cfg_opt_t *opt, const char *value)
+{
+    return settings_listen(value);
+}
+
+
+static const char *
 check_level(cfg_opt_t *opt, const char *value)
 {
     return (settings_log_level(value) < 0)
@@ -263,49 +266,6 @@ check_queue_kind(cfg_opt_t *opt, const char *value)
     return (strcmp(value, "send") != 0 && strcmp(value, "events") != 0
             && strcmp(value, "noop") != 0)
            ? "must be send, events or noop" : NULL;
-}
-
-
-/* it is for what stands before it: NGINX, or a person on this machine */
-
-static const char *
-check_listen(cfg_opt_t *opt, const char *value)
-{
-    int                      len;
-    const char              *port;
-    struct sockaddr_storage  address;
-    const struct sockaddr_in6  *in6 = (const struct sockaddr_in6 *) &address;
-    const struct sockaddr_in   *in = (const struct sockaddr_in *) &address;
-
-    if (strncmp(value, "unix:", 5) == 0) {
-        return (value[5] == '\0'
-                || strlen(value + 5) >= sizeof(((struct sockaddr_un *) 0)
-                                               ->sun_path))
-               ? "must have a path of 1 to 107 bytes behind unix:" : NULL;
-    }
-
-    len = sizeof(address);
-    port = strrchr(value, ':');
-
-    if (port != NULL && port[1] != '\0'
-        && evutil_parse_sockaddr_port(value, (struct sockaddr *) &address,
-                                      &len) == 0)
-    {
-        if (address.ss_family == AF_INET && in->sin_port != 0
-            && (ntohl(in->sin_addr.s_addr) >> 24) == 127)
-        {
-            return NULL;
-        }
-
-        if (address.ss_family == AF_INET6 && in6->sin6_port != 0
-            && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr))
-        {
-            return NULL;
-        }
-    }
-
-    return "must be unix:PATH, or an address of the loopback with a port, as"
-           " 127.0.0.1:8081 or [::1]:8081";
 }
 
 

@@ -1,6 +1,6 @@
 /*
  * The checks of single settings, made where they are read so that each error
- * has its line.  For settings.c only.
+ * has its line.  For settings*.c only.
  */
 
 #ifndef SLUICE_WORKER_SETTINGS_CHECK_H
@@ -37,6 +37,14 @@ int settings_secret(const char *text, char **secret, const char **error);
 
 /* NULL or what is wrong with it */
 const char *settings_queue_name(const char *name);
+
+/* settings.c; running out of memory ends the process */
+void *settings_alloc(size_t n, size_t size);
+char *settings_dup(const char *text);
+
+/* settings_admin.c: admin { }; and NULL or what is wrong with `listen` */
+void settings_admin(settings_t *settings, cfg_t *cfg);
+const char *settings_listen(const char *value);
 
 /* "debug", "info", "warn", "error" -> LOG_*_, or -1 */
 int settings_log_level(const char *name);

@@ -3,7 +3,6 @@
  */
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <event2/buffer.h>
-#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
-#include "core/json.h"
 #include "worker/admin/parts.h"
 
 
@@ -74,175 +71,6 @@ const settings_t *
 call_settings(call_t *call)
 {
     return call->admin->settings;
-}
-
-
-static void
-call_end(call_t *call, int status, const char *type, json_t *answer)
-{
-    char             *text;
-    struct evbuffer  *out;
-
-    out = evhttp_request_get_output_buffer(call->request);
-    text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
-
-    if (text) {
-        evbuffer_add_printf(out, "%s\n", text);
-
-    } else {
-        status = 500;
-    }
-
-    evhttp_add_header(evhttp_request_get_output_headers(call->request),
-                      "Content-Type", type);
-    evhttp_send_reply(call->request, status, NULL, NULL);
-
-    free(text);
-    json_decref(answer);
-    json_decref(call->body);
-    json_decref(call->answer);
-    evhttp_clear_headers(&call->query);
-    free(call->ids);
-    free(call->text);
-    free(call);
-}
-
-
-void
-call_answer(call_t *call, int status, json_t *answer)
-{
-    call_end(call, status, "application/json", answer);
-}
-
-
-void
-call_problem(call_t *call, int status, const char *field, const char *fmt,
-    ...)
-{
-    char         text[512];
-    json_t      *problem;
-    va_list      args;
-    const char  *title;
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-
-    title = (status == 400) ? "Bad request" : (status == 401) ? "No valid key"
-            : (status == 404) ? "Not found" : (status == 405)
-            ? "Not allowed" : (status == 409) ? "Not in this state"
-            : (status == 501) ? "Not built" : (status == 503)
-            ? "Redis is away" : "Error";
-
-    problem = json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank",
-                        "title", title, "status", status, "detail",
-                        call_string(text, strlen(text)));
-
-    if (problem && field) {
-        json_object_set_new(problem, "field",
-                            call_string(field, strlen(field)));
-    }
-
-    call_end(call, status, "application/problem+json", problem);
-}
-
-
-bool
-call_sent(call_t *call, sluice_redis_result_e rc)
-{
-    if (rc != SLUICE_REDIS_OK) {
-        call_problem(call, 503, NULL, "too much waits for Redis: try later");
-        return false;
-    }
-
-    return true;
-}
-
-
-bool
-call_read(call_t *call, queue_read_e rc)
-{
-    if (rc == QUEUE_READ_AWAY) {
-        call_problem(call, 503, NULL, "Redis does not answer, or refuses: it"
-                     " is not known whether this was done");
-        return false;
-    }
-
-    if (rc == QUEUE_READ_WRONG) {
-        call_problem(call, 500, NULL, "Redis answers with an error, which is"
-                     " in the log of sluiced");
-        return false;
-    }
-
-    return true;
-}
-
-
-const char *
-call_why(int code)
-{
-    switch (code) {
-
-    case 0:
-        return "a worker has the job, or one below it";
-
-    case -1:
-        return "there is no such job";
-
-    case -3:
-        return "the job is not in that state";
-
-    case -8:
-        return "the job is the next run of a scheduler";
-
-    case -12:
-        return "the job belongs to a scheduler, or its parent's keys cannot be"
-               " written";
-
-    case -13:
-        return "more than 1000 jobs are below it";
-
-    default:
-        return "refused";
-    }
-}
-
-
-void
-call_refused(call_t *call, int code)
-{
-    call_problem(call, code == -1 ? 404 : 409, "id", "%s", call_why(code));
-}
-
-
-json_t *
-call_string(const char *text, size_t len)
-{
-    json_t   *value;
-    uint8_t  *quoted;
-    size_t    n;
-
-    if (sluice_json_is_text((const uint8_t *) text, len)) {
-        return json_stringn(text, len);
-    }
-
-    /* what is no UTF-8 becomes U+FFFD */
-
-    n = sluice_json_escape(NULL, (const uint8_t *) text, len);
-    quoted = malloc(n + 2);
-
-    if (quoted == NULL) {
-        return NULL;
-    }
-
-    quoted[0] = '"';
-    sluice_json_escape(quoted + 1, (const uint8_t *) text, len);
-    quoted[n + 1] = '"';
-    value = json_loadb((const char *) quoted, n + 2,
-                       JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
-    free(quoted);
-
-    return value;
 }
 
 

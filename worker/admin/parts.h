@@ -53,6 +53,9 @@ struct call_s {
 sluice_redis_t *call_redis(call_t *call);
 const settings_t *call_settings(call_t *call);
 
+
+/* ----------------------------------------------------------------- call.c */
+
 /* Each ends the call.  `answer` is taken. */
 void call_answer(call_t *call, int status, json_t *answer);
 
@@ -67,6 +70,12 @@ bool call_read(call_t *call, queue_read_e rc);
 /* the code of a script for one job, which is not 1: ends the call */
 void call_refused(call_t *call, int code);
 const char *call_why(int code);
+
+/* text that may be no UTF-8 */
+json_t *call_string(const char *text, size_t len);
+
+
+/* --------------------------------------------------------------- params.c */
 
 /*
  * Parameters of the query.  Each is false when it ended the call.  Absent:
@@ -86,9 +95,6 @@ bool call_members(call_t *call, const char *const *names);
 bool call_member_number(call_t *call, const char *name, int64_t min,
     int64_t max, int64_t *value);
 bool call_member_flag(call_t *call, const char *name, bool *value);
-
-/* text that may be no UTF-8 */
-json_t *call_string(const char *text, size_t len);
 
 
 /* -------------------------------------------------------- the operations */
