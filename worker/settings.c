@@ -62,19 +62,6 @@ static cfg_opt_t  log_opts[] = {
     CFG_END()
 };
 
-static cfg_opt_t  admin_tenant_opts[] = {
-    CFG_STR_LIST("key", NULL, CFGF_NODEFAULT),
-    CFG_END()
-};
-
-static cfg_opt_t  admin_opts[] = {
-    CFG_STR("listen", NULL, CFGF_NODEFAULT),
-    CFG_STR_LIST("key", NULL, CFGF_NODEFAULT),
-    CFG_SEC("tenant", admin_tenant_opts,
-            CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-    CFG_END()
-};
-
 #define SETTINGS_TITLED  (CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES)
 
 static cfg_opt_t  settings_opts[] = {
@@ -91,7 +78,7 @@ static cfg_opt_t  settings_opts[] = {
     CFG_STR("claim_ttl", "24h", CFGF_NONE),
     CFG_INT("connections", 512, CFGF_NONE),
     CFG_SEC("log", log_opts, CFGF_NONE),
-    CFG_SEC("admin", admin_opts, CFGF_NONE),
+    CFG_SEC("admin", settings_admin_opts, CFGF_NONE),
     CFG_SEC("schedule", schedule_opts, SETTINGS_TITLED),
     CFG_SEC("channel", channel_opts, SETTINGS_TITLED),
     CFG_SEC("number", number_opts, SETTINGS_TITLED),
@@ -571,13 +558,7 @@ settings_free(settings_t *settings)
         free(settings->numbers[i].token);
     }
 
-    for (i = 0; i < settings->nadmin_keys; i++) {
-        free(settings->admin_keys[i].tenant);
-        free(settings->admin_keys[i].secret);
-    }
-
-    free(settings->admin_listen);
-    free(settings->admin_keys);
+    settings_admin_free(settings);
     free(settings->queues);
     free(settings->channels);
     free(settings->numbers);

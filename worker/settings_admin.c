@@ -1,11 +1,26 @@
 /* admin { }: where the REST API listens, and for whom. */
 
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <event2/util.h>
 #include "worker/settings_check.h"
+
+
+static cfg_opt_t  admin_tenant_opts[] = {
+    CFG_STR_LIST("key", NULL, CFGF_NODEFAULT),
+    CFG_END()
+};
+
+cfg_opt_t  settings_admin_opts[] = {
+    CFG_STR("listen", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("key", NULL, CFGF_NODEFAULT),
+    CFG_SEC("tenant", admin_tenant_opts,
+            CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+    CFG_END()
+};
 
 
 /* it is for what stands before it: NGINX, or a person on this machine */
@@ -118,4 +133,19 @@ settings_admin(settings_t *settings, cfg_t *cfg)
         tenant = cfg_getnsec(sec, "tenant", i);
         settings_admin_keys(settings, tenant, cfg_title(tenant));
     }
+}
+
+
+void
+settings_admin_free(settings_t *settings)
+{
+    size_t  i;
+
+    for (i = 0; i < settings->nadmin_keys; i++) {
+        free(settings->admin_keys[i].tenant);
+        free(settings->admin_keys[i].secret);
+    }
+
+    free(settings->admin_listen);
+    free(settings->admin_keys);
 }

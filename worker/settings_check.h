@@ -43,7 +43,9 @@ void *settings_alloc(size_t n, size_t size);
 char *settings_dup(const char *text);
 
 /* settings_admin.c: admin { }; and NULL or what is wrong with `listen` */
+extern cfg_opt_t  settings_admin_opts[];
 void settings_admin(settings_t *settings, cfg_t *cfg);
+void settings_admin_free(settings_t *settings);
 const char *settings_listen(const char *value);
 
 /* "debug", "info", "warn", "error" -> LOG_*_, or -1 */
