@@ -391,6 +391,6 @@ run(async () => {
 
     const text = worker.child.out;
     ok(!text.includes(KEY) && !text.includes(ACME), 'no key is logged');
-    await worker.stop();
+    is(await worker.stop(), 0, 'a clean end');
     ok(!fs.existsSync(socketPath), 'the socket goes with it');
 });
