@@ -63,6 +63,8 @@ test_defaults(void **state)
     assert_int_equal(s->drain, 30000);
     assert_int_equal(s->claim_ttl, 86400000);
     assert_int_equal(s->connections, 512);
+    assert_null(s->admin_listen);
+    assert_int_equal(s->nadmin_keys, 0);
 
     assert_int_equal(s->nchannels, 1);
     assert_string_equal(s->channels[0].name, "c");
@@ -111,6 +113,9 @@ test_all(void **state)
              "store = \"/x.db\"  pace = 0.5  drain = \"1m\"\n"
              "claim_ttl = \"2h\"  redis_timeout = \"2s\"  connections = 9\n"
              "log { file = \"/x.log\"  level = debug  format = json }\n"
+             "admin { listen = \"[::1]:81\"  key = \"k1\"\n"
+             "  tenant \"acme\" { key = {\"k2\","
+             " \"env:SLUICE_TEST_TOKEN\"} } }\n"
              "schedule \"slow\" { retry = \"exponential base=1s factor=3"
              " max=1m attempts=5\" }\n"
              "schedule \"messages\" { retry = \"7s\" }\n"
@@ -141,6 +146,14 @@ test_all(void **state)
     assert_int_equal(s->claim_ttl, 7200000);
     assert_int_equal(s->redis_timeout, 2000);
     assert_int_equal(s->connections, 9);
+    assert_string_equal(s->admin_listen, "[::1]:81");
+    assert_int_equal(s->nadmin_keys, 3);
+    assert_string_equal(s->admin_keys[0].secret, "k1");
+    assert_null(s->admin_keys[0].tenant);
+    assert_string_equal(s->admin_keys[1].secret, "k2");
+    assert_string_equal(s->admin_keys[1].tenant, "acme");
+    assert_string_equal(s->admin_keys[2].secret, "t2");
+    assert_string_equal(s->admin_keys[2].tenant, "acme");
     assert_string_equal(s->channels[0].token, "t1");
     assert_int_equal(s->channels[0].timeout, 3000);
 

@@ -27,6 +27,28 @@ const cases = [
         ['a.conf:1: redis is missing',
             'a.conf:1: no queue section: there is nothing to work on']],
     ['a URL of another kind', `redis = "http://x"\n${QUEUE}`, [/^a.conf:1: redis /]],
+    ['a REST API on a unix socket', `${REDIS}${QUEUE}
+admin { listen = "unix:a.sock" key = "k" tenant "acme" { key = "a" } }
+`, []],
+    ['a REST API for a tenant only', `${REDIS}${QUEUE}
+admin { listen = "127.0.0.1:8081" tenant "acme" { key = {"a", "b"} } }
+`, []],
+    ['a REST API for everybody', `${REDIS}${QUEUE}admin {
+  listen = "0.0.0.0:8081"
+  key = "" }
+`, ['a.conf:4: admin: listen must be unix:PATH, or an address of the loopback'
+        + ' with a port, as 127.0.0.1:8081 or [::1]:8081',
+    'a.conf:5: admin: key is empty']],
+    ['a REST API without a key', `${REDIS}${QUEUE}admin { listen = "unix:a" }
+`, [/: admin: key is missing$/]],
+    ['keys without a REST API', `${REDIS}${QUEUE}admin { key = "k" }
+`, [/: admin: listen is missing$/]],
+    ['a tenant of the REST API without a key, another without a name',
+        `${REDIS}${QUEUE}admin { listen = "unix:a" key = "k"
+  tenant "acme" { }
+  tenant "a b" { key = "x" } }
+`, [/: admin: tenant "acme": key is missing$/,
+        /: admin: tenant "a b": the name must be 1 to 64 characters/]],
     ['several at once', `redis = "unix:r.sock"
 pace = 1.5
 redis_timeout = "0s"
