@@ -61,9 +61,10 @@ async function keys() {
 
     const all = await ask('GET', '/queues');
     is(all.json.queues.map((queue) => [queue.tenant, queue.name]),
-        [[null, 'n'], ['acme', 'm'], ['globex', 'm']], 'all queues');
+        [[null, 'n'], ['acme', 'm'], ['globex', 'm'], [null, 'b'],
+            ['acme', 'b']], 'all queues');
     const own = await ask('GET', '/queues', { key: ACME });
-    is(own.json.queues.map((queue) => queue.tenant), ['acme'],
+    is(own.json.queues.map((queue) => queue.tenant), ['acme', 'acme'],
         'a key of a tenant sees its queues only');
     is((await ask('GET', '/tenant/globex/queues')).json.queues.length, 1,
         'queues of a tenant by path');
@@ -72,6 +73,10 @@ async function keys() {
         'a key of a tenant has its own queue of a name');
     is((await ask('GET', '/tenant/globex/queue/m')).json.name, '{globex}:m',
         'a tenant by path');
+    is((await ask('GET', '/queue/b')).json.name, 'bull:b',
+        'without a tenant it is the queue that has none');
+    is((await ask('GET', '/queue/b', { key: ACME })).json.name, '{acme}:b',
+        'and that of the tenant for its key');
     await refused('a name of several tenants', [409, 'name'], 'GET',
         '/queue/m');
     await refused('another tenant', [404, 'name'], 'GET',
@@ -299,6 +304,54 @@ async function failures(house, queue) {
         { removed: 300, left: 0 }, 'a purge of those that wait');
 }
 
+/* what a reader of events gets, until it is closed */
+function reader(last) {
+    const state = { text: '' };
+    state.request = http.get({ socketPath, path: '/queue/n/events', headers: {
+        authorization: `Bearer ${KEY}`,
+        ...(last && { 'last-event-id': last }) } }, (answer) => {
+        state.status = answer.statusCode;
+        state.type = answer.headers['content-type'];
+        answer.on('data', (data) => { state.text += data; });
+        answer.on('error', () => {});
+    });
+    state.request.on('error', () => {});
+    state.events = () => state.text.split('\n\n').map((block) => ({
+        id: (block.match(/^id: (.*)$/m) || [])[1],
+        event: (block.match(/^event: (.*)$/m) || [])[1],
+        data: JSON.parse((block.match(/^data: (.*)$/m) || [])[1] || 'null') }))
+        .filter((event) => event.event);
+    return state;
+}
+
+async function events(queue) {
+    const one = reader();
+    await until(() => one.text.startsWith('id: '), 'the begin of the events');
+    is([one.status, one.type], [200, 'text/event-stream'], 'a stream');
+
+    await queue.resume();
+    const job = await queue.add('told', {}, { delay: 3600000 });
+    await until(() => one.events().some((event) => event.event === 'delayed'),
+        'the event of a job');
+    is(one.events().filter((event) => event.event === 'added'
+        && event.data.jobId === job.id).map((event) => event.data.name),
+    ['told'], 'with what it says');
+    const { id } = one.events()[0];
+    const rest = one.events().slice(1);
+    one.request.destroy();
+
+    const two = reader(id);
+    await until(() => two.events().length >= rest.length, 'the events again');
+    is(two.events(), rest, 'a reader goes on behind its last event');
+    two.request.destroy();
+
+    await refused('a wrong Last-Event-ID', [400, 'Last-Event-ID'], 'GET',
+        '/queue/n/events', { headers: { 'last-event-id': 'x' } });
+
+    await queue.pause();
+    await job.remove();
+}
+
 async function end(house, queue) {
     await queue.add('last', {});
     is((await ask('DELETE', '/queue/n?confirm=n')).json,
@@ -344,6 +397,11 @@ async function document() {
             ok((where.match(/\{(\w+)\}/g) || [])
                 .every((name) => named.includes(name.slice(1, -1))),
             `${method} ${where}: its parts are described`);
+            if (operation.responses['200']
+                && operation.responses['200'].content['text/event-stream'])
+            {
+                continue;
+            }
             const body = operation.requestBody;
             const got = await ask(method.toUpperCase(),
                 where.replace('{name}', 'n').replace('{id}', 'nobody'),
@@ -370,7 +428,9 @@ run(async () => {
     const worker = house.run(`admin { listen = "unix:${socketPath}"
         key = "${KEY}" tenant "acme" { key = "file:acme.key" } }
         queue "n" { kind = noop prefix = "bull" }
-        queue "m" { kind = noop tenants = {"acme", "globex"} }`);
+        queue "m" { kind = noop tenants = {"acme", "globex"} }
+        queue "b" { kind = noop prefix = "bull" }
+        queue "acme b" { kind = noop name = "b" tenants = {"acme"} }`);
     await worker.ready();
 
     /* the jobs are for the stock worker */
@@ -387,6 +447,10 @@ run(async () => {
     await delayed(queue);
     await whole(queue);
     await failures(house, queue);
+    await events(queue);
+
+    const last = reader();
+    await until(() => last.status === 200, 'a reader that stays');
     await end(house, queue);
 
     const text = worker.child.out;

@@ -9,6 +9,18 @@
 #include "worker/admin/parts.h"
 
 
+void
+call_drop(call_t *call)
+{
+    json_decref(call->body);
+    json_decref(call->answer);
+    evhttp_clear_headers(&call->query);
+    free(call->ids);
+    free(call->text);
+    free(call);
+}
+
+
 static void
 call_end(call_t *call, int status, const char *type, json_t *answer)
 {
@@ -31,12 +43,7 @@ call_end(call_t *call, int status, const char *type, json_t *answer)
 
     free(text);
     json_decref(answer);
-    json_decref(call->body);
-    json_decref(call->answer);
-    evhttp_clear_headers(&call->query);
-    free(call->ids);
-    free(call->text);
-    free(call);
+    call_drop(call);
 }
 
 

@@ -28,6 +28,7 @@ struct admin_s {
     link_t            *link;
     const settings_t  *settings;
     char              *path;      /* of the unix socket */
+    size_t             readers;   /* of events */
 };
 
 
@@ -56,7 +57,7 @@ static const operation_t  operations[ROUTE_MAX] = {
     [ROUTE_REMOVE] = { change_remove, false },
     [ROUTE_ERRORS] = { failed_errors, false },
     [ROUTE_REQUEUE] = { many_requeue, true },
-    [ROUTE_EVENTS] = { NULL, false }
+    [ROUTE_EVENTS] = { events_open, false }
 };
 
 
@@ -71,6 +72,13 @@ const settings_t *
 call_settings(call_t *call)
 {
     return call->admin->settings;
+}
+
+
+size_t *
+call_readers(call_t *call)
+{
+    return &call->admin->readers;
 }
 
 
@@ -114,41 +122,69 @@ http_key(call_t *call)
 }
 
 
-/* of the settings; a name that several tenants have needs the tenant */
+/* how many queues of the settings have the name; *found is the last of them */
 
-static bool
-http_queue(call_t *call)
+static size_t
+http_find(const call_t *call, const char *tenant,
+    const queue_settings_t **found)
 {
-    bool                     said;
-    size_t                   i;
-    const char              *tenant;
-    const queue_settings_t  *conf, *found;
+    size_t                   i, n;
+    const queue_settings_t  *conf;
 
-    said = call->route.tenant[0] != '\0';
-    tenant = said ? call->route.tenant : call->tenant;
-    found = NULL;
+    n = 0;
 
     for (i = 0; i < call->admin->settings->nqueues; i++) {
         conf = &call->admin->settings->queues[i];
 
-        if (strcmp(conf->name, call->route.queue) != 0
-            || (tenant && (conf->tenant == NULL
-                           || strcmp(conf->tenant, tenant) != 0))
-            || (call->tenant && strcmp(conf->tenant, call->tenant) != 0))
+        if (strcmp(conf->name, call->route.queue) == 0
+            && (tenant == NULL
+                || strcmp(conf->tenant ? conf->tenant : "", tenant) == 0))
         {
-            continue;
+            *found = conf;
+            n++;
         }
-
-        if (found != NULL) {
-            call_problem(call, 409, "name", "there are several queues of this"
-                         " name: say /tenant/.../queue/...");
-            return false;
-        }
-
-        found = conf;
     }
 
-    if (found == NULL || queue_init(&call->queue, found) != 0) {
+    return n;
+}
+
+
+/*
+ * The tenant is that of the path, else of the key; without both it is the queue
+ * without tenant, or the only one of this name.
+ */
+
+static bool
+http_queue(call_t *call)
+{
+    size_t                   n;
+    const char              *tenant;
+    const queue_settings_t  *found;
+
+    found = NULL;
+    tenant = call->route.tenant[0] ? call->route.tenant : call->tenant;
+
+    if (call->tenant && strcmp(tenant, call->tenant) != 0) {
+        n = 0;
+
+    } else if (tenant) {
+        n = http_find(call, tenant, &found);
+
+    } else {
+        n = http_find(call, "", &found);
+
+        if (n == 0) {
+            n = http_find(call, NULL, &found);
+        }
+    }
+
+    if (n > 1) {
+        call_problem(call, 409, "name", "there are several queues of this"
+                     " name: say /tenant/.../queue/...");
+        return false;
+    }
+
+    if (n == 0 || queue_init(&call->queue, found) != 0) {
         call_problem(call, 404, "name", "there is no such queue in the"
                      " settings");
         return false;
@@ -283,10 +319,7 @@ http_on_request(struct evhttp_request *request, void *data)
                && http_query(call)
                && http_body(call, &operations[call->route.what]))
     {
-        if (operations[call->route.what].run == NULL) {
-            call_problem(call, 501, NULL, "not built yet");
-
-        } else if (call->route.what != ROUTE_QUEUES
+        if (call->route.what != ROUTE_QUEUES
                    && !link_ready(call->admin->link))
         {
             call_problem(call, 503, NULL, "Redis cannot be reached");

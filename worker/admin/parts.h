@@ -52,6 +52,7 @@ struct call_s {
 
 sluice_redis_t *call_redis(call_t *call);
 const settings_t *call_settings(call_t *call);
+size_t *call_readers(call_t *call);     /* of events, now */
 
 
 /* ----------------------------------------------------------------- call.c */
@@ -70,6 +71,9 @@ bool call_read(call_t *call, queue_read_e rc);
 /* the code of a script for one job, which is not 1: ends the call */
 void call_refused(call_t *call, int code);
 const char *call_why(int code);
+
+/* frees the call without an answer: its request has another owner */
+void call_drop(call_t *call);
 
 /* text that may be no UTF-8 */
 json_t *call_string(const char *text, size_t len);
