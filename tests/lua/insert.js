@@ -152,7 +152,8 @@ const cases = {
     },
     'reschedule': async (c) => {
         await times(c, 1, later);
-        return times(c, 2, { ...later, delay: 90000 });
+        /* one: two in the same ms take two places, by chance */
+        return times(c, 1, { ...later, delay: 90000 });
     },
     'reschedule: not delayed': async (c) => {
         await times(c, 1, { deduplication: later.deduplication });

@@ -275,11 +275,12 @@ ctl_is('some of them', 1,
        $none, '-r', $url, 'dlq', 'requeue', 'acme/messages', 'm-dead2',
        'm-99', 'm-dead1', 'm-dead3');
 
-dead($acme, 'm-tick', 1795000000000, 'x', 'rjk', 's1');
-ctl_is('a job of a scheduler is left alone', 1, qr/m-tick: it belongs to a sch/,
-       $none, '-r', $url, 'dlq', 'requeue', 'acme/messages', 'm-tick');
+$redis->cli('SET', 'bull:p:1', 'no job');
+dead($acme, 'm-kid', 1795000000000, 'x', 'parentKey', 'bull:p:1');
+ctl_is('a child whose parent is no job is left alone', 1, qr/^m-kid: /,
+       $none, '-r', $url, 'dlq', 'requeue', 'acme/messages', 'm-kid');
 
-# more than one call; m-tick and m-dead2 are the oldest and stay in front
+# more than one call; m-kid and m-dead2 are the oldest and stay in front
 
 $redis->cli('EVAL', <<'END', 1, $acme);
 for i = 1, 450 do
@@ -290,16 +291,16 @@ for i = 1, 450 do
 end
 END
 
-ctl_is('all', 1, qr/m-tick: .*450 requeued\n\z/s, $none, '-r', $url, 'dlq',
+ctl_is('all', 1, qr/m-kid: .*450 requeued\n\z/s, $none, '-r', $url, 'dlq',
        'requeue', 'acme/messages', '--all');
-is($redis->cli('ZRANGE', "${acme}failed", 0, -1), 'm-tick',
+is($redis->cli('ZRANGE', "${acme}failed", 0, -1), 'm-kid',
    'what was refused stayed');
 is($redis->cli('LLEN', "${acme}wait"), 452, 'the others are in the line');
 
 my $all = json('dlq', 'requeue', 'acme/messages', '--all');
 is($all->{requeued}, 0, 'as JSON: none');
 is_deeply([ sort map { $_->{id} } @{ $all->{refused} } ],
-          [ 'm-tick' ], 'and which were refused');
+          [ 'm-kid' ], 'and which were refused');
 
 # BullMQ 5 keeps a paused queue's line elsewhere: the settings say so
 

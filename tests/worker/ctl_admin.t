@@ -216,13 +216,14 @@ ctl_is('clean the line', 0, qr/\A1 removed\n/, $none, 'clean', $q, 'waiting');
 
 dead("f-$_", 1795000000000 + $_, 'x') for 1 .. 3;
 ctl_is('retry', 0, qr/\A1 requeued\n/, $none, 'retry', $q, 'f-2');
-dead('tick', 1795000000000, 'x', 'send', 'rjk', 's1');
+$redis->cli('SET', 'bull:p:1', 'no job');
+dead('kid', 1795000000000, 'x', 'send', 'parentKey', 'bull:p:1');
 ctl_is('retry all', 1, qr/\A2 requeued, 1 left where they are\n\z/, $none,
        'retry', $q, '--all');
 is(cli('LRANGE', "${base}wait", 0, -1), 'f-3 f-1 f-2', 'in their order');
 is(cli('HMGET', "${base}f-1", 'atm', 'failedReason'), '',
    'with all their attempts');
-is(cli('ZRANGE', "${base}failed", 0, -1), 'tick new', 'what is not yet over');
+is(cli('ZRANGE', "${base}failed", 0, -1), 'kid new', 'what is not yet over');
 $redis->cli('ZADD', "${base}completed", 5, 'c-1');
 $redis->cli('HSET', "${base}c-1", 'name', 'n');
 ctl_is('a completed job', 0, qr/\A1 requeued/, $none, 'retry', $q, '--all',
