@@ -7,16 +7,15 @@ cd "$(dirname "$0")/.." || exit 1
 
 log=build/log
 mkdir -p $log
-rm -f $log/totals
+rm -f $log/totals $log/results
+touch $log/results
 
 suite=build/suite
 cc -O1 -o $suite tests/tools/suite.c || exit 1
 
 chosen=" $* "
 known=" "
-passed=0
-failed=0
-bad=
+stage=
 
 # what a log of TAP says: passed, failed, skipped
 count() {
@@ -25,16 +24,19 @@ count() {
          END { print p + 0, f + 0, s + 0 }' "$1"
 }
 
-# run NAME SECONDS tap|plain COMMAND...; plain: the exit status is the one test
+# run STAGE NAME SECONDS tap|plain COMMAND...; plain: the exit status is the one
+# test.  Only the suites of the stage that is on are run.
 run() {
-    local name=$1 seconds=$2 kind=$3 code p f s from tap=$log/$1.tap
-    shift 3
+    local of=$1 name=$2 seconds=$3 kind=$4 code p f s from tap=$log/$2.tap see=
+    shift 4
     known="$known$name "
 
     case $chosen in
     "  "|*" $name "*) ;;
     *) return ;;
     esac
+
+    [ "$of" = "$stage" ] || return
 
     from=$SECONDS
     $suite "$seconds" "$tap" "$@"
@@ -59,24 +61,17 @@ run() {
         f=1
     fi
 
-    printf '%-12s %5d passed %4d failed %4d skipped %5d s' "$name" "$p" "$f" \
-        "$s" $((SECONDS - from))
-
-    if [ "$f" != 0 ]; then
-        printf '   see %s' "$tap"
-        bad="$bad $name"
-    fi
-
-    echo
-    passed=$((passed + p))
-    failed=$((failed + f))
-    echo "$passed $failed" > $log/totals
+    [ "$f" = 0 ] || see="   see $tap"
+    printf '%-12s %5d passed %4d failed %4d skipped %5d s%s\n' "$name" "$p" \
+        "$f" "$s" $((SECONDS - from)) "$see"
+    echo "$name $p $f" >> $log/results
 }
 
 interrupted=
-trap 'interrupted=yes' INT TERM
+beside=
+trap 'interrupted=yes; [ -z "$beside" ] || kill "$beside" 2>/dev/null' INT TERM
 
-. tests/suites
+. tests/suites    # stage "": to know their names
 
 for name in "$@"; do
     case $known in
@@ -86,6 +81,26 @@ for name in "$@"; do
         exit 2
     esac
 done
+
+# Those that build are alone; then NGINX' suites, which mostly wait, beside all
+# others.
+stage=first
+. tests/suites
+
+(stage=edge; . tests/suites) &
+beside=$!
+
+stage=others
+. tests/suites
+
+until wait $beside; [ $? -lt 128 ] || [ -n "$interrupted" ]; do
+    :
+done
+
+read -r passed failed < <(awk '{ p += $2; f += $3 } END { print p + 0, f + 0 }' \
+                          $log/results)
+echo "$passed $failed" > $log/totals
+bad=$(awk '$3 > 0 { print $1 }' $log/results)
 
 for name in $bad; do
     echo
