@@ -8,7 +8,7 @@
 
 
 struct admit_s {
-    link_t          *link;
+    links_t         *links;
     const queue_t   *queue;
     admit_pt         done;
     struct event    *turn;
@@ -88,12 +88,15 @@ admit_on_turn(evutil_socket_t fd, short what, void *data)
 {
     size_t          i;
     ask_t          *ask;
+    link_t         *link;
     admit_t        *admit = data;
     admission_t     messages[QUEUE_BATCH];
     admit_call_t   *call;
     struct timeval  tv = { ADMIT_AGAIN / 1000, 0 };
 
-    while (admit->first && link_ready(admit->link)) {
+    link = links_of(admit->links, admit->queue->base);
+
+    while (admit->first && link_ready(link)) {
 
         call = malloc(sizeof(admit_call_t));
 
@@ -125,7 +128,7 @@ admit_on_turn(evutil_socket_t fd, short what, void *data)
             }
         }
 
-        if (queue_admit(link_redis(admit->link), admit->queue, messages,
+        if (queue_admit(link_redis(link), admit->queue, messages,
                         call->n, admit->claim_ttl, ADMIT_HORIZON,
                         admit_on_reply, call)
             != SLUICE_REDIS_OK)
@@ -144,7 +147,7 @@ admit_on_turn(evutil_socket_t fd, short what, void *data)
 
 
 admit_t *
-admit_open(struct event_base *base, link_t *link, const queue_t *queue,
+admit_open(struct event_base *base, links_t *links, const queue_t *queue,
     admit_pt done)
 {
     admit_t  *admit;
@@ -155,7 +158,7 @@ admit_open(struct event_base *base, link_t *link, const queue_t *queue,
         return NULL;
     }
 
-    admit->link = link;
+    admit->links = links;
     admit->queue = queue;
     admit->done = done;
     admit->turn = event_new(base, -1, 0, admit_on_turn, admit);

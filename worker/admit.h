@@ -7,7 +7,7 @@
 #ifndef SLUICE_WORKER_ADMIT_H
 #define SLUICE_WORKER_ADMIT_H
 
-#include "worker/link.h"
+#include "worker/links.h"
 #include "worker/queue.h"
 
 
@@ -31,10 +31,10 @@ struct ask_s {
 typedef void (*admit_pt)(void *data, const admitted_t *admitted);
 
 
-admit_t *admit_open(struct event_base *base, link_t *link,
+admit_t *admit_open(struct event_base *base, links_t *links,
     const queue_t *queue, admit_pt done);
 
-/* after its link was closed, or when nothing is asked */
+/* after its links were closed, or when nothing is asked */
 void admit_close(admit_t *admit);
 
 void admit_ask(admit_t *admit, ask_t *ask, int64_t claim_ttl);
@@ -42,7 +42,7 @@ void admit_ask(admit_t *admit, ask_t *ask, int64_t claim_ttl);
 /* it will not be answered, and its memory may be freed */
 void admit_cancel(admit_t *admit, ask_t *ask);
 
-/* the link came back */
+/* links changed */
 void admit_link(admit_t *admit);
 
 

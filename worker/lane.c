@@ -168,7 +168,7 @@ lane_on_turn(evutil_socket_t fd, short what, void *data)
     lane_t   *lane = data;
     int64_t   now;
 
-    if (!link_ready(lane->conf.link)) {
+    if (!lane_ready(lane)) {
         return;
     }
 
@@ -414,7 +414,7 @@ lane_ask_version(lane_t *lane)
 
     snprintf(meta, sizeof(meta), "%smeta", lane->queue.base);
 
-    if (sluice_redis_command(link_redis(lane->conf.link), clock_ms(),
+    if (sluice_redis_command(lane_redis(lane), clock_ms(),
                              lane_on_version, lane, "HGET", meta, "version",
                              NULL)
         == SLUICE_REDIS_OK)
@@ -424,10 +424,35 @@ lane_ask_version(lane_t *lane)
 }
 
 
-void
-lane_link(lane_t *lane, bool ready)
+bool
+lane_ready(const lane_t *lane)
 {
-    if (!ready) {
+    return link_ready(links_of(lane->conf.links, lane->queue.base));
+}
+
+
+sluice_redis_t *
+lane_redis(const lane_t *lane)
+{
+    return link_redis(links_of(lane->conf.links, lane->queue.base));
+}
+
+
+void
+lane_link(lane_t *lane)
+{
+    const link_t  *link;
+
+    link = lane_ready(lane) ? links_of(lane->conf.links, lane->queue.base)
+                            : NULL;
+
+    if (link == lane->link) {
+        return;
+    }
+
+    lane->link = link;
+
+    if (link == NULL) {
         return;
     }
 
@@ -489,7 +514,7 @@ lane_open(const lane_conf_t *conf)
     }
 
     clock_arm(lane->lease, lane->queue.lock / 2);
-    lane_link(lane, link_ready(conf->link));
+    lane_link(lane);
 
     return lane;
 }

@@ -12,7 +12,7 @@
 #ifndef SLUICE_WORKER_LANE_H
 #define SLUICE_WORKER_LANE_H
 
-#include "worker/link.h"
+#include "worker/links.h"
 #include "worker/queue.h"
 #include "worker/watch.h"
 #include "worker/zones.h"
@@ -44,7 +44,7 @@ struct slot_s {
 
 typedef struct {
     struct event_base       *base;
-    link_t                  *link;
+    links_t                 *links;
     watch_t                 *watch;
     const queue_settings_t  *settings;   /* copied */
     zones_t                 *zones;      /* of schedulers' patterns */
@@ -61,7 +61,7 @@ typedef struct {
  */
 lane_t *lane_open(const lane_conf_t *conf);
 
-/* only when lane_idle(), or after its link was closed */
+/* only when lane_idle(), or after its links were closed */
 void lane_close(lane_t *lane);
 
 const queue_t *lane_queue(const lane_t *lane);
@@ -76,8 +76,8 @@ void lane_settle(slot_t *slot);
 void lane_stop(lane_t *lane, bool stop);
 void lane_hold(lane_t *lane, int64_t ms);
 
-/* the link of all lanes came or went */
-void lane_link(lane_t *lane, bool ready);
+/* links changed: it looks whether it has another, or none */
+void lane_link(lane_t *lane);
 
 /* the first slot; the others are behind it by `next` */
 slot_t *lane_slots(const lane_t *lane);

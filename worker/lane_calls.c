@@ -274,7 +274,7 @@ lane_finish(lane_t *lane)
     lane->busy -= n;
     call->asked = call->slots[0]->alone ? 0 : lane_room(lane);
 
-    if (queue_finish(link_redis(lane->conf.link), &lane->queue, results, n,
+    if (queue_finish(lane_redis(lane), &lane->queue, results, n,
                      call->asked, call->token, lane_on_finish, call)
         != SLUICE_REDIS_OK)
     {
@@ -344,7 +344,7 @@ lane_retry(lane_t *lane)
 
     n = lane_collect(call, &lane->retries, results);
 
-    if (queue_retry(link_redis(lane->conf.link), &lane->queue, results, n,
+    if (queue_retry(lane_redis(lane), &lane->queue, results, n,
                     lane_on_retry, call)
         != SLUICE_REDIS_OK)
     {
@@ -398,7 +398,7 @@ lane_take(lane_t *lane)
 
     call->asked = lane_room(lane);
 
-    if (queue_take(link_redis(lane->conf.link), &lane->queue, call->asked,
+    if (queue_take(lane_redis(lane), &lane->queue, call->asked,
                    call->token, lane_on_take, call)
         != SLUICE_REDIS_OK)
     {

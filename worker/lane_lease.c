@@ -72,7 +72,7 @@ lane_extend(lane_t *lane)
             return;
         }
 
-        if (queue_extend(link_redis(lane->conf.link), &lane->queue, pairs, n,
+        if (queue_extend(lane_redis(lane), &lane->queue, pairs, n,
                          lane_on_extend, call)
             != SLUICE_REDIS_OK)
         {
@@ -90,7 +90,7 @@ lane_on_lease(evutil_socket_t fd, short what, void *data)
 {
     lane_t  *lane = data;
 
-    if (link_ready(lane->conf.link)) {
+    if (lane_ready(lane)) {
         lane_extend(lane);
     }
 
@@ -128,8 +128,8 @@ lane_on_check(evutil_socket_t fd, short what, void *data)
 {
     lane_t  *lane = data;
 
-    if (link_ready(lane->conf.link)
-        && queue_recover(link_redis(lane->conf.link), &lane->queue,
+    if (lane_ready(lane)
+        && queue_recover(lane_redis(lane), &lane->queue,
                          lane_on_recover, lane)
            == SLUICE_REDIS_OK)
     {

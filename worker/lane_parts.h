@@ -27,6 +27,7 @@ struct lane_s {
     queue_t          queue;
     size_t           concurrency;
     watched_t       *watched;
+    const link_t    *link;         /* when it was ready last: to compare */
     struct event    *turn;         /* at the end of the loop's turn */
     struct event    *wake;         /* look again */
     struct event    *lease;
@@ -64,6 +65,8 @@ typedef struct {
 
 
 /* lane.c */
+bool lane_ready(const lane_t *lane);
+sluice_redis_t *lane_redis(const lane_t *lane);
 void lane_touch(lane_t *lane);
 size_t lane_room(const lane_t *lane);
 void lane_quiet(lane_t *lane);

@@ -111,7 +111,7 @@ lane_record(lane_part_t *part, const char *record)
     sluice_redis_t  *redis;
 
     lane = part->lane;
-    redis = link_redis(lane->conf.link);
+    redis = lane_redis(lane);
 
     return sluice_redis_command(redis, clock_ms(), lane_on_record, part,
                                 "XADD", lane->queue.records, "*", "r", record,

@@ -73,7 +73,7 @@ lane_iterate(lane_t *lane)
                         clock_wall_ms(), error, sizeof(error));
 
     if (at >= 0) {
-        if (queue_iterate(link_redis(lane->conf.link), &lane->queue, slot->job,
+        if (queue_iterate(lane_redis(lane), &lane->queue, slot->job,
                           at, lane_on_iterate, slot)
             != SLUICE_REDIS_OK)
         {

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "worker/link.h"
+#include "worker/links.h"
 #include "worker/recorder.h"
 #include "worker/recorder_group.h"
 #include "worker/recorder_writer.h"
@@ -36,7 +36,7 @@ typedef enum {
 } recorder_state_e;
 
 struct recorder_s {
-    link_t             *link;
+    links_t            *links;
     recorder_writer_t  *writer;
     struct event       *timer;
     recorder_state_e    state;
@@ -56,7 +56,8 @@ struct recorder_s {
 
 static int recorder_start(recorder_t *recorder, struct event_base *base,
     const settings_t *settings);
-static void recorder_link(void *data, bool ready);
+static link_t *recorder_link(const recorder_t *recorder);
+static void recorder_changed(void *data);
 static void recorder_groups(recorder_t *recorder);
 static void recorder_grouped(void *data, const redisReply *reply);
 static void recorder_read(recorder_t *recorder);
@@ -106,7 +107,7 @@ static int
 recorder_start(recorder_t *recorder, struct event_base *base,
     const settings_t *settings)
 {
-    link_conf_t  conf;
+    links_conf_t  conf;
 
     recorder->count = RECORDER_GROUP;
 
@@ -126,12 +127,12 @@ recorder_start(recorder_t *recorder, struct event_base *base,
     memset(&conf, 0, sizeof(conf));
     conf.name = "sluiced:recorder";
     conf.timeout = LINK_TIMEOUT;
-    conf.state = recorder_link;
+    conf.changed = recorder_changed;
     conf.data = recorder;
 
-    recorder->link = link_open(base, settings, &conf);
+    recorder->links = links_open(base, settings, &conf);
 
-    return (recorder->link != NULL) ? 0 : -1;
+    return (recorder->links != NULL) ? 0 : -1;
 }
 
 
@@ -164,9 +165,7 @@ recorder_close(recorder_t *recorder)
 
     recorder_writer_close(recorder->writer);
 
-    if (recorder->link != NULL) {
-        link_close(recorder->link);
-    }
+    links_close(recorder->links);
 
     if (recorder->timer != NULL) {
         event_free(recorder->timer);
@@ -177,10 +176,18 @@ recorder_close(recorder_t *recorder)
 }
 
 
+static link_t *
+recorder_link(const recorder_t *recorder)
+{
+    return links_of(recorder->links, recorder->group.nstreams
+                                     ? recorder->group.streams[0].key : "");
+}
+
+
 /* a group that is being written is finished first: recorder_written() */
 
 static void
-recorder_link(void *data, bool ready)
+recorder_changed(void *data)
 {
     recorder_t  *recorder = data;
 
@@ -196,7 +203,7 @@ recorder_link(void *data, bool ready)
     recorder_group_drop(&recorder->group);
     recorder->state = RECORDER_AWAY;
 
-    if (ready && recorder->group.nstreams > 0) {
+    if (link_ready(recorder_link(recorder)) && recorder->group.nstreams > 0) {
         recorder_groups(recorder);
     }
 }
@@ -214,9 +221,10 @@ recorder_groups(recorder_t *recorder)
     recorder->behind = 1;
 
     for (i = 0; i < recorder->group.nstreams; i++) {
-        if (sluice_redis_command(link_redis(recorder->link), clock_ms(),
-                                 recorder_grouped, recorder, "XGROUP",
-                                 "CREATE", recorder->group.streams[i].key,
+        if (sluice_redis_command(link_redis(recorder_link(recorder)),
+                                 clock_ms(), recorder_grouped, recorder,
+                                 "XGROUP", "CREATE",
+                                 recorder->group.streams[i].key,
                                  RECORDER_CONSUMERS, "0", "MKSTREAM", NULL)
             == SLUICE_REDIS_OK)
         {
@@ -280,7 +288,7 @@ recorder_read(recorder_t *recorder)
 
     recorder->state = RECORDER_READING;
     recorder->full = 0;
-    redis = link_redis(recorder->link);
+    redis = link_redis(recorder_link(recorder));
 
     if (sluice_redis_begin(redis, 9 + 2 * recorder->group.nstreams, now)
         != SLUICE_REDIS_OK)
@@ -379,7 +387,7 @@ recorder_written(void *data, const char *error)
     if (recorder->anew) {
         /* they will be read again, and do no harm */
         recorder->state = RECORDER_AWAY;
-        recorder_link(recorder, link_ready(recorder->link));
+        recorder_changed(recorder);
         return;
     }
 
@@ -415,9 +423,10 @@ recorder_forget(recorder_t *recorder)
 {
     recorder->state = RECORDER_FORGETTING;
     recorder->failed = 0;
-    recorder->answers = recorder_group_forget(&recorder->group,
-                                              link_redis(recorder->link),
-                                              recorder_forgotten, recorder);
+    recorder->answers =
+        recorder_group_forget(&recorder->group,
+                              link_redis(recorder_link(recorder)),
+                              recorder_forgotten, recorder);
 
     if (recorder->answers == 0) {
         recorder_again(recorder);

@@ -161,10 +161,10 @@ run_unclaim(work_t *work)
 {
     int             n;
     char            key[SLUICE_KEYS_MAX * 2];
-    link_t         *link;
+    links_t        *links;
     const queue_t  *queue;
 
-    link = work->queue->run->link;
+    links = work->queue->run->links;
     queue = lane_queue(work->slot->lane);
 
     n = snprintf(key, sizeof(key), "%s%s", queue->claims,
@@ -176,8 +176,8 @@ run_unclaim(work_t *work)
 
     work->unclaimed = true;
 
-    (void) sluice_redis_command(link_redis(link), clock_ms(), NULL, NULL,
-                                "DEL", key, NULL);
+    (void) sluice_redis_command(link_redis(links_of(links, key)), clock_ms(),
+                                NULL, NULL, "DEL", key, NULL);
     run_ask(work);
 
     return true;

@@ -40,7 +40,7 @@ typedef struct {
 struct run_s {
     struct event_base  *base;
     edition_t          *edition;
-    link_t             *link;
+    links_t            *links;
     watch_t            *watch;
     sender_t           *sender;
     zones_t            *zones;

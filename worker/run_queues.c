@@ -151,7 +151,7 @@ run_queue_open(run_t *run, edition_t *edition, const queue_settings_t *conf)
 
     memset(&lane, 0, sizeof(lane_conf_t));
     lane.base = run->base;
-    lane.link = run->link;
+    lane.links = run->links;
     lane.watch = run->watch;
     lane.settings = conf;
     lane.zones = run->zones;
@@ -162,7 +162,7 @@ run_queue_open(run_t *run, edition_t *edition, const queue_settings_t *conf)
     queue->lane = lane_open(&lane);
 
     if (queue->lane) {
-        queue->admit = admit_open(run->base, run->link,
+        queue->admit = admit_open(run->base, run->links,
                                   lane_queue(queue->lane), run_admitted);
     }
 
@@ -197,17 +197,14 @@ run_queue_find(run_t *run, const queue_settings_t *conf)
 
 
 static void
-run_on_link(void *data, bool ready)
+run_on_links(void *data)
 {
     run_t        *run = data;
     run_queue_t  *queue;
 
     for (queue = run->queues; queue; queue = queue->next) {
-        lane_link(queue->lane, ready);
-
-        if (ready) {
-            admit_link(queue->admit);
-        }
+        lane_link(queue->lane);
+        admit_link(queue->admit);
     }
 }
 
@@ -434,7 +431,7 @@ run_open(struct event_base *base, settings_t *settings,
 {
     run_t           *run;
     edition_t       *edition;
-    link_conf_t      link;
+    links_conf_t     links;
     struct timeval   tv = { 0, RUN_TICK * 1000 };
 
     run = calloc(1, sizeof(run_t));
@@ -449,12 +446,12 @@ run_open(struct event_base *base, settings_t *settings,
 
     edition->settings = settings;
 
-    memset(&link, 0, sizeof(link_conf_t));
-    link.name = "sluiced";
-    link.scripts = queue_scripts;
-    link.nscripts = queue_nscripts;
-    link.state = run_on_link;
-    link.data = run;
+    memset(&links, 0, sizeof(links_conf_t));
+    links.name = "sluiced";
+    links.scripts = queue_scripts;
+    links.nscripts = queue_nscripts;
+    links.changed = run_on_links;
+    links.data = run;
 
     snprintf(error, size, "out of memory");
 
@@ -465,11 +462,11 @@ run_open(struct event_base *base, settings_t *settings,
 
     run->sender = sender_open(base, settings->connections);
     run->zones = zones_open(ZONES_DIR);
-    run->link = link_open(base, settings, &link);
+    run->links = links_open(base, settings, &links);
     run->tick = event_new(base, -1, EV_PERSIST, run_on_tick, run);
 
-    if (run->link) {
-        run->watch = watch_open(base, settings, run->link);
+    if (run->links) {
+        run->watch = watch_open(base, settings, run->links);
     }
 
     if (run->sender == NULL || run->zones == NULL || run->tick == NULL
@@ -508,7 +505,7 @@ run_close(run_t *run)
 
     run->drained = NULL;
 
-    link_close(run->link);
+    links_close(run->links);
 
     while (run->queues) {
         queue = run->queues;

@@ -21,7 +21,8 @@ struct watched_s {
 
 struct watch_group_s {
     watch_t        *watch;
-    link_t         *link;
+    links_t        *links;
+    const link_t   *link;          /* when it was ready last: to compare */
     struct event   *turn;          /* at the end of the loop's turn */
     watched_t      *queues[WATCH_GROUP];
     size_t          nqueues;
@@ -34,10 +35,20 @@ struct watch_group_s {
 struct watch_s {
     struct event_base  *base;
     settings_t          settings;    /* what a link needs */
-    link_t             *main_link;
+    links_t            *main_links;
     watch_group_t     **groups;
     size_t              ngroups;
 };
+
+
+/* its queues' markers are on one link */
+
+static link_t *
+watch_link(const watch_group_t *group)
+{
+    return links_of(group->links, group->nqueues ? group->queues[0]->marker
+                                                 : "");
+}
 
 
 static void
@@ -91,10 +102,14 @@ static void
 watch_put_back(watch_t *watch, const char *marker, const redisReply *member,
     const redisReply *score)
 {
-    if (link_ready(watch->main_link)) {
-        (void) sluice_redis_command(link_redis(watch->main_link), clock_ms(),
-                                    NULL, NULL, "ZADD", marker, score->str,
-                                    member->str, NULL);
+    link_t  *link;
+
+    link = links_of(watch->main_links, marker);
+
+    if (link_ready(link)) {
+        (void) sluice_redis_command(link_redis(link), clock_ms(), NULL, NULL,
+                                    "ZADD", marker, score->str, member->str,
+                                    NULL);
     }
 }
 
@@ -181,7 +196,7 @@ watch_on_id(void *data, const redisReply *reply)
 
 
 static void
-watch_rename(watch_group_t *group)
+watch_rename(watch_group_t *group, link_t *link)
 {
     const char  *name;
 
@@ -189,8 +204,8 @@ watch_rename(watch_group_t *group)
 
     if (strcmp(name, group->name) != 0) {
         snprintf(group->name, sizeof(group->name), "%s", name);
-        (void) sluice_redis_command(link_redis(group->link), clock_ms(), NULL,
-                                    NULL, "CLIENT", "SETNAME", name, NULL);
+        (void) sluice_redis_command(link_redis(link), clock_ms(), NULL, NULL,
+                                    "CLIENT", "SETNAME", name, NULL);
     }
 }
 
@@ -219,7 +234,7 @@ watch_unblock(watch_group_t *group)
     char     id[24];
     link_t  *link;
 
-    link = group->watch->main_link;
+    link = links_of(group->watch->main_links, group->queues[0]->marker);
 
     if (group->unblocking || group->id == 0 || !link_ready(link)) {
         return;
@@ -238,11 +253,14 @@ static void
 watch_on_turn(evutil_socket_t fd, short what, void *data)
 {
     size_t           i, n, missing;
+    link_t          *link;
     watched_t       *queue;
     watch_group_t   *group = data;
     sluice_redis_t  *redis;
 
-    if (!link_ready(group->link)) {
+    link = watch_link(group);
+
+    if (!link_ready(link)) {
         return;
     }
 
@@ -267,8 +285,8 @@ watch_on_turn(evutil_socket_t fd, short what, void *data)
         return;
     }
 
-    watch_rename(group);
-    redis = link_redis(group->link);
+    watch_rename(group, link);
+    redis = link_redis(link);
 
     if (sluice_redis_begin(redis, n + 2, clock_ms()) != SLUICE_REDIS_OK) {
         return;
@@ -293,16 +311,25 @@ watch_on_turn(evutil_socket_t fd, short what, void *data)
 
 
 static void
-watch_on_state(void *data, bool ready)
+watch_on_change(void *data)
 {
+    link_t         *link;
     watch_group_t  *group = data;
 
+    link = watch_link(group);
+    link = link_ready(link) ? link : NULL;
+
+    if (link == group->link) {
+        return;
+    }
+
+    group->link = link;
     group->id = 0;
     group->name[0] = '\0';
 
-    if (ready) {
-        (void) sluice_redis_command(link_redis(group->link), clock_ms(),
-                                    watch_on_id, group, "CLIENT", "ID", NULL);
+    if (link) {
+        (void) sluice_redis_command(link_redis(link), clock_ms(), watch_on_id,
+                                    group, "CLIENT", "ID", NULL);
         watch_touch(group);
     }
 }
@@ -312,7 +339,7 @@ static watch_group_t *
 watch_group(watch_t *watch)
 {
     size_t          i;
-    link_conf_t     conf;
+    links_conf_t    conf;
     watch_group_t  *group, **groups;
 
     for (i = 0; i < watch->ngroups; i++) {
@@ -337,19 +364,19 @@ watch_group(watch_t *watch)
     memset(&conf, 0, sizeof(conf));
     conf.name = WATCH_NAME;
     conf.timeout = watch->settings.redis_timeout + WATCH_WAIT * 1000;
-    conf.state = watch_on_state;
+    conf.changed = watch_on_change;
     conf.data = group;
 
     group->watch = watch;
     group->turn = event_new(watch->base, -1, 0, watch_on_turn, group);
-    group->link = link_open(watch->base, &watch->settings, &conf);
+    group->links = links_open(watch->base, &watch->settings, &conf);
 
-    if (group->turn == NULL || group->link == NULL) {
+    if (group->turn == NULL || group->links == NULL) {
         if (group->turn) {
             event_free(group->turn);
         }
 
-        link_close(group->link);
+        links_close(group->links);
         free(group);
         return NULL;
     }
@@ -362,7 +389,7 @@ watch_group(watch_t *watch)
 
 watch_t *
 watch_open(struct event_base *base, const settings_t *settings,
-    link_t *main_link)
+    links_t *main_links)
 {
     watch_t  *watch;
 
@@ -373,7 +400,7 @@ watch_open(struct event_base *base, const settings_t *settings,
         watch->settings.redis = settings->redis;
         watch->settings.redis_tls = tls_hold(settings->redis_tls);
         watch->settings.redis_timeout = settings->redis_timeout;
-        watch->main_link = main_link;
+        watch->main_links = main_links;
     }
 
     return watch;
@@ -386,7 +413,7 @@ watch_close(watch_t *watch)
     size_t  i, j;
 
     for (i = 0; watch && i < watch->ngroups; i++) {
-        link_close(watch->groups[i]->link);
+        links_close(watch->groups[i]->links);
         event_free(watch->groups[i]->turn);
 
         for (j = 0; j < watch->groups[i]->nqueues; j++) {

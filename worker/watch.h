@@ -8,7 +8,7 @@
 #ifndef SLUICE_WORKER_WATCH_H
 #define SLUICE_WORKER_WATCH_H
 
-#include "worker/link.h"
+#include "worker/links.h"
 
 
 #define WATCH_GROUP  100     /* on 1,000 keys a wake costs Redis 0.3 ms */
@@ -26,9 +26,9 @@ typedef struct watched_s  watched_t;
 typedef bool (*watch_pt)(void *data, int64_t due);
 
 
-/* What it needs of settings is copied; main_link must outlive it. */
+/* What it needs of settings is copied; main_links must outlive it. */
 watch_t *watch_open(struct event_base *base, const settings_t *settings,
-    link_t *main_link);
+    links_t *main_links);
 void watch_close(watch_t *watch);
 
 /*

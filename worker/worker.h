@@ -6,6 +6,7 @@
  *   settings.c   file -> checked settings
  *   log.c        one line an event
  *   link.c       a sluice_redis_t on a libevent bufferevent
+ *   links.c      which link a key's commands go to
  *   tls.c        whom a connection trusts, and as whom it comes
  *   queue.c      the scripts as calls: plain values in, plain results out
  *   watch.c      BZPOPMIN on the markers: which queue may have a job

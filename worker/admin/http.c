@@ -25,7 +25,7 @@
 
 struct admin_s {
     struct evhttp     *http;
-    link_t            *link;
+    links_t           *links;
     const settings_t  *settings;
     char              *path;      /* of the unix socket */
     size_t             readers;   /* of events */
@@ -64,7 +64,7 @@ static const operation_t  operations[ROUTE_MAX] = {
 sluice_redis_t *
 call_redis(call_t *call)
 {
-    return link_redis(call->admin->link);
+    return link_redis(links_of(call->admin->links, call->queue.base));
 }
 
 
@@ -320,7 +320,8 @@ http_on_request(struct evhttp_request *request, void *data)
                && http_body(call, &operations[call->route.what]))
     {
         if (call->route.what != ROUTE_QUEUES
-                   && !link_ready(call->admin->link))
+                   && !link_ready(links_of(call->admin->links,
+                                           call->queue.base)))
         {
             call_problem(call, 503, NULL, "Redis cannot be reached");
 
@@ -417,7 +418,7 @@ admin_open(struct event_base *base, const settings_t *settings, char *error,
     size_t size)
 {
     admin_t      *admin;
-    link_conf_t   conf;
+    links_conf_t  conf;
 
     admin = calloc(1, sizeof(admin_t));
 
@@ -426,16 +427,16 @@ admin_open(struct event_base *base, const settings_t *settings, char *error,
         return NULL;
     }
 
-    memset(&conf, 0, sizeof(link_conf_t));
+    memset(&conf, 0, sizeof(links_conf_t));
     conf.name = "sluiced-admin";
     conf.scripts = queue_admin_scripts;
     conf.nscripts = queue_admin_nscripts;
 
     admin->settings = settings;
     admin->http = evhttp_new(base);
-    admin->link = link_open(base, settings, &conf);
+    admin->links = links_open(base, settings, &conf);
 
-    if (admin->http == NULL || admin->link == NULL) {
+    if (admin->http == NULL || admin->links == NULL) {
         snprintf(error, size, "out of memory");
         admin_close(admin);
         return NULL;
@@ -475,9 +476,7 @@ admin_close(admin_t *admin)
         return;
     }
 
-    if (admin->link) {
-        link_close(admin->link);
-    }
+    links_close(admin->links);
 
     if (admin->http) {
         evhttp_free(admin->http);

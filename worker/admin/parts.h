@@ -10,7 +10,7 @@
 #include <event2/keyvalq_struct.h>
 #include "worker/admin/admin.h"
 #include "worker/admin/route.h"
-#include "worker/link.h"
+#include "worker/links.h"
 #include "worker/queue_admin.h"
 
 

@@ -1,0 +1,56 @@
+/*
+ * The connections to Redis for one purpose: one, or one to each node of a
+ * cluster.  Which of them a key's commands go to may change at any time, so it
+ * is asked for at each call and never kept:
+ *
+ *     links_conf_t  conf = { .name = "sluiced", .scripts = scripts,
+ *                            .nscripts = 2, .changed = on_change, .data = me };
+ *     links_t      *links = links_open(base, settings, &conf);
+ *
+ *     link = links_of(links, queue->base);
+ *
+ *     if (link_ready(link)) {
+ *         sluice_redis_command(link_redis(link), clock_ms(), on_reply, me,
+ *                              "HLEN", key, NULL);
+ *     }
+ */
+
+#ifndef SLUICE_WORKER_LINKS_H
+#define SLUICE_WORKER_LINKS_H
+
+#include "worker/link.h"
+
+
+typedef struct links_s  links_t;
+
+typedef struct {
+    const char                    *name;      /* as in link_conf_t */
+    const sluice_script_t *const  *scripts;
+    size_t                         nscripts;
+    int64_t                        timeout;
+
+    /*
+     * A link is ready or was lost, or keys are another link's now: whoever
+     * waits asks links_of() again.  Commands may be queued; links_close() must
+     * not be called.  Or NULL.
+     */
+    void                         (*changed)(void *data);
+    void                          *data;
+} links_conf_t;
+
+
+/* As link_open(). */
+links_t *links_open(struct event_base *base, const settings_t *settings,
+    const links_conf_t *conf);
+
+/*
+ * The link that the key's commands go to; never NULL, but not ready when it is
+ * not known who has the key.
+ */
+link_t *links_of(links_t *links, const char *key);
+
+/* As link_close(), for all; NULL is fine. */
+void links_close(links_t *links);
+
+
+#endif
