@@ -24,7 +24,7 @@
 --               with "open " or "turn ", which admit.lua uses
 --   ttl         of the claim, ms
 --   records     their number, then each one's text
--- and behind them, maybe, schedulers, as ARGV[8] of take.lua
+-- and behind them, maybe, schedulers and limits, as ARGV[8..9] of take.lua
 --
 -- Records (XADD KEYS[2] * r <text>) and claims are facts: they are written
 -- first, whatever becomes of the lease.
@@ -92,8 +92,8 @@ for i = 1, n do
         p = p + whole(p - 1, 'number of records', 100000)
     end
 end
-local schedulers = take_schedulers(p)
-if p ~= #ARGV + 1 and p ~= #ARGV then
+local schedulers, limits = take_schedulers(p), take_limits(p + 1)
+if #ARGV < p - 1 or #ARGV > p + 1 then
     error('too many or too few arguments', 0)
 end
 
@@ -272,7 +272,7 @@ end
 -- the next ones
 local reply = false
 if count > 0 then
-    reply = take(count, max, duration, schedulers)
+    reply = take(count, max, duration, schedulers, limits)
 end
 if done > 0 and (not reply or (reply[1] == 'idle' and not reply[3][1]))
     and call('LLEN', base .. 'active') == 0

@@ -9,14 +9,29 @@
 -- ARGV[6]  max        jobs started in a duration by whoever limits, '' none
 -- ARGV[7]  duration   ms, '' with max ''
 -- ARGV[8]  schedulers  1: the caller calls iterate.lua for each job with rjk
---                     before it runs it; left out: such jobs are left to others
+--                     before it runs it; 0 or left out: such jobs are left to
+--                     others
+-- ARGV[9]  limits     '' or left out: none; else words with a space between:
+--   floor:N           so many of these jobs, when there are, come first from
+--                     the lowest class that has any.  Classes: high, jobs
+--                     without priority; medium, priorities to 10; low
+--   rate:I:T          no more jobs than one in I µs, of which T µs may run
+--                     ahead: of all queues of this prefix that say so
+--   quota:I:T         the same once more, for a day
+--   high:I:T  medium:I:T  low:I:T   of a class of this queue
+--
+-- A job is counted when it is started, but for one with defa.  A bucket is a
+-- string, the tat of core/gcra.c in µs: "<prefix>::sluice:rate", "...:quota",
+-- "...:rate:<queue>:<class>"; an idle one expires.
 --
 -- Returns { status, value, jobs }.  What was taken before it stopped is in
 -- jobs whatever the status.
 --   "ok"       count jobs
 --   "idle"     there is nothing more
 --   "delayed"  nothing more until value (ms of the clock)
---   "limited"  by the rate limit, for value ms
+--   "limited"  by the rate limit, or the bucket rate or quota, for value ms
+--   "class"    by the bucket of a class that has jobs, for value ms; the others
+--              have nothing more
 --   "paused"   the queue is paused
 --   "full"     meta.concurrency is reached
 --   "refused"  there is nothing more but jobs that must be left to others;
@@ -33,10 +48,10 @@
 --@include take
 --@include take_arguments
 
-if #ARGV ~= 7 and #ARGV ~= 8 then
-    error('7 or 8 arguments', 0)
+if #ARGV < 7 or #ARGV > 9 then
+    error('7 to 9 arguments', 0)
 end
-local schedulers = take_schedulers(8)
+local schedulers, limits = take_schedulers(8), take_limits(9)
 local count = whole(2, 'count', 1000)
 if count < 1 then
     refuse(2, 'count', 'must be at least 1')
@@ -44,4 +59,4 @@ end
 local max, duration = take_arguments()
 -- read before the first write; finish.lua has trimmed it by then
 call('XLEN', events)
-return take(count, max, duration, schedulers)
+return take(count, max, duration, schedulers, limits)

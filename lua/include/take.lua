@@ -1,6 +1,7 @@
 -- Moves the next jobs to `active`, at most `count`, each under the lock that
 -- ARGV[3..5] describe.  Those of job schedulers only when their next iteration
--- will be added.  Returns the reply described in take.lua.
+-- will be added, and within the limits (limits.lua), nil none.  Returns the reply
+-- described in take.lua.
 
 --@include queue
 --@include due
@@ -8,6 +9,8 @@
 
 -- looking past jobs ends when so many are set aside
 local aside_max = 64
+-- score in `prioritized` of the first job of class low: medium is to priority 10
+local low_min = 11 * 4294967296
 
 -- Queue.add() of BullMQ 5 with `repeat`: its workers go on with it in another
 -- way; those of BullMQ 6 do not.
@@ -17,7 +20,7 @@ local function is_legacy(scheduler)
            and call('EXISTS', key) == 1
 end
 
-local function take(count, own_max, own_duration, schedulers)
+local function take(count, own_max, own_duration, schedulers, limits)
     promote()
 
     -- 2^53 - 1 is what rateLimit() of BullMQ sets to stop everybody
@@ -57,7 +60,20 @@ local function take(count, own_max, own_duration, schedulers)
         end
     end
 
+    local buckets, bucket_cut = limits and limits.buckets, nil
+    local charge, wait_for
+    if buckets then
+        --@include buckets
+        room, bucket_cut = buckets_read(buckets, room)
+        charge, wait_for = buckets_charge, bucket_wait
+        if room == 0 then
+            return {'limited', wait_for(bucket_cut), {}}
+        end
+    end
+
     local jobs, taken, counted = {}, 0, 0
+    -- taken may reach it in this look
+    local most = room
     local token, lock, worker = ARGV[3], ARGV[4], ARGV[5]
 
     -- what must be left to others is set aside: it stays first in its line
@@ -77,7 +93,7 @@ local function take(count, own_max, own_duration, schedulers)
         local n = taken
         for i = first, last, step do
             local id = ids[i]
-            if naside >= aside_max then
+            if naside >= aside_max or n >= most then
                 break
             end
             if aside[id] then
@@ -178,55 +194,74 @@ local function take(count, own_max, own_duration, schedulers)
         return gone
     end
 
-    local more, line = true, base .. 'wait'
-    while more and taken < room and naside < aside_max do
-        local asked = room - taken + naside
-        local ids = call('LRANGE', line, -asked, '-1')
-        local n = #ids
-        if n > 0 then
-            local gone = start(ids, n, 1, -1)
-            call('LTRIM', line, '0', -gone - 1)
-            if naside > 0 then
-                local back = {}
-                for i = n - gone + 1, n do
-                    if aside[ids[i]] then
-                        back[#back + 1] = ids[i]
+    local function take_wait()
+        local more, line, before = true, base .. 'wait', naside
+        while more and taken < most and naside < aside_max do
+            local asked = most - taken + naside - before
+            local ids = call('LRANGE', line, -asked, '-1')
+            local n = #ids
+            if n > 0 then
+                local gone = start(ids, n, 1, -1)
+                call('LTRIM', line, '0', -gone - 1)
+                if naside > before then
+                    local back = {}
+                    for i = n - gone + 1, n do
+                        if aside[ids[i]] then
+                            back[#back + 1] = ids[i]
+                        end
+                    end
+                    if back[1] then
+                        call('RPUSH', line, unpack(back))
                     end
                 end
-                if back[1] then
-                    call('RPUSH', line, unpack(back))
-                end
             end
+            more = n == asked
         end
-        more = n == asked
     end
 
-    local before = naside
-    more, line = true, base .. 'prioritized'
-    while more and taken < room and naside < aside_max do
-        local asked = room - taken + naside - before
-        local ids = call('ZRANGE', line, '0', asked - 1)
-        local n = #ids
-        if n > 0 then
-            local gone = start(ids, 1, n, 1)
-            if naside == before and gone > 0 then
-                call('ZREMRANGEBYRANK', line, '0', gone - 1)
-            else
-                local used = {}
-                for i = 1, gone do
-                    if not aside[ids[i]] then
-                        used[#used + 1] = ids[i]
+    -- low and high: those with a score from low to below high; nil all of them
+    local left_sorted = 0
+    local function take_sorted(low, high)
+        local more, line = true, base .. 'prioritized'
+        while more and taken < most and naside < aside_max do
+            -- those that were set aside stay first in their class
+            local asked = most - taken + left_sorted
+            local ids = low and call('ZRANGEBYSCORE', line, low, high, 'LIMIT',
+                                     '0', asked)
+                        or call('ZRANGE', line, '0', asked - 1)
+            local n = #ids
+            if n > 0 then
+                local before = naside
+                local gone = start(ids, 1, n, 1)
+                left_sorted = left_sorted + naside - before
+                if left_sorted == 0 and gone > 0 and not low then
+                    call('ZREMRANGEBYRANK', line, '0', gone - 1)
+                else
+                    local used = {}
+                    for i = 1, gone do
+                        if not aside[ids[i]] then
+                            used[#used + 1] = ids[i]
+                        end
+                    end
+                    if used[1] then
+                        call('ZREM', line, unpack(used))
                     end
                 end
-                if used[1] then
-                    call('ZREM', line, unpack(used))
-                end
+            end
+            more = n == asked
+            if not (more or low) and left_sorted == 0 then
+                call('DEL', base .. 'pc')
             end
         end
-        more = n == asked
-        if not more and naside == before then
-            call('DEL', base .. 'pc')
-        end
+    end
+
+    local class_wait
+    if limits then
+        --@include classes
+        class_wait = take_classes()
+    else
+        take_wait()
+        take_sorted()
     end
 
     if max and counted > 0
@@ -238,8 +273,16 @@ local function take(count, own_max, own_duration, schedulers)
     if taken == count then
         return {'ok', 0, jobs}
     end
+    if bucket_cut and taken == room then
+        return {'limited', wait_for(bucket_cut), jobs}
+    end
     if cut and taken == room then
         return {cut, cut == 'limited' and call('PTTL', limiter) or 0, jobs}
+    end
+    if class_wait then
+        -- the next to come may be of another class: it is told of
+        call('ZREM', base .. 'marker', '0')
+        return {'class', class_wait, jobs}
     end
     if why then
         -- whoever can do it may sleep on the marker that brought us here

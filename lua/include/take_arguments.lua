@@ -16,10 +16,20 @@ local function take_arguments()
     return max, duration
 end
 
--- ARGV[i], the last: does the caller add the next iterations of job schedulers?
+-- ARGV[i], maybe: does the caller add the next iterations of job schedulers?
 local function take_schedulers(i)
-    if ARGV[i] and ARGV[i] ~= '1' then
-        refuse(i, 'schedulers', 'must be 1 or not be there')
+    if ARGV[i] and ARGV[i] ~= '1' and ARGV[i] ~= '0' then
+        refuse(i, 'schedulers', 'must be 0 or 1 or not be there')
     end
-    return ARGV[i] ~= nil
+    return ARGV[i] == '1'
+end
+
+-- ARGV[i], maybe: the limits, nil when there are none
+local function take_limits(i)
+    local text = ARGV[i]
+    if not text or text == '' then
+        return nil
+    end
+    --@include limits
+    return limits_of(i, text)
 end

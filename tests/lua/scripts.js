@@ -85,7 +85,12 @@ class Sluice {
     async take(count = 1, token = 'tok', options = {}) {
         return Sluice.reply(await this.call('take', [this.base],
             [this.major, ...Sluice.takeArguments(count, token, options),
-                ...(options.schedulers ? [1] : [])]));
+                ...Sluice.trailing(options)]));
+    }
+
+    /* what may stand behind the other arguments of take and finish */
+    static trailing({ schedulers, limits }) {
+        return limits ? [schedulers ? 1 : 0, limits] : schedulers ? [1] : [];
     }
 
     /* jobs: id, value | reason, and token stacktrace keep claim ttl records */
@@ -103,7 +108,7 @@ class Sluice {
                     j.reason === undefined ? '' : (j.stacktrace || '[]'),
                     j.keep || '', j.claim || '', j.ttl || '',
                     ...records(j.records || [])]),
-                ...(options.schedulers ? [1] : [])]);
+                ...Sluice.trailing(options)]);
         return { codes, next: Sluice.reply(raw) };
     }
 
