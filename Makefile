@@ -54,6 +54,15 @@ $(B)/sluiced: $(call obj,worker/main.c $(SHARED) $(CORE))
 $(B)/sluicectl: $(call obj,$(CTL) $(SHARED) $(CORE))
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(WLIBS)
 
+# the same with points at which a test ends it: worker/fault.h
+FAULT   := $(shell grep -l 'worker/fault.h' $(WORKER))
+$(B)/fault/%.o: %.c $(B)/gen/scripts.h
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(WARN) $(CFLAGS) -DSLUICE_FAULT $(INC) -MMD -MP -c -o $@ $<
+$(B)/sluiced-fault: $(patsubst %.c,$(B)/fault/%.o,$(FAULT) tests/fault/point.c) \
+                    $(call obj,$(filter-out $(FAULT),worker/main.c $(SHARED) $(CORE)))
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(WLIBS)
+
 # the edge as a dynamic module of the installed NGINX (package nginx-dev)
 NGX_SRC  := /usr/share/nginx/src
 NGX_OPT  := -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2
@@ -226,7 +235,7 @@ test:
 
 # make fault    FAULT_EVENTS events a class of faults, longer than make test
 .PHONY: fault
-fault: bench-needs $(B)/graph-api
+fault: bench-needs $(B)/graph-api $(B)/sluiced-fault
 	FAULT_EVENTS=$${FAULT_EVENTS:-100000} FAULT_TIMES=$${FAULT_TIMES:-200} \
 	FAULT_SENDS=$${FAULT_SENDS:-10000} FAULT_ROUNDS=$${FAULT_ROUNDS:-10} \
 	FAULT_KILLS=$${FAULT_KILLS:-20} \
@@ -255,7 +264,7 @@ $(B)/bench-count: $(call obj,bench/count.c $(CORE))
 count: all $(B)/bench-count
 	node bench/count.js
 
--include $(shell find $(B)/obj $(B)/san $(B)/swar $(B)/fuzz -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/san $(B)/swar $(B)/fuzz $(B)/fault -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf $(B)

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "worker/admit.h"
+#include "worker/fault.h"
 
 
 #define ADMIT_HORIZON  3600000    /* ms: nobody is given a turn later */
@@ -52,6 +53,7 @@ admit_on_reply(void *data, const redisReply *reply)
 
     admit = call->admit;
 
+    fault_point("admit-reply", NULL);
     rc = queue_read_admitted(admit->queue, reply, admitted, call->n);
 
     for (i = 0; i < call->n; i++) {
@@ -127,6 +129,8 @@ admit_on_turn(evutil_socket_t fd, short what, void *data)
                 break;
             }
         }
+
+        fault_point("admit-call", NULL);
 
         if (queue_admit(link_redis(link), admit->queue, messages,
                         call->n, admit->claim_ttl, ADMIT_HORIZON,

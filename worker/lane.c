@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <event2/util.h>
+#include "worker/fault.h"
 #include "worker/lane_parts.h"
 
 
@@ -491,6 +492,7 @@ lane_open(const lane_conf_t *conf)
              "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
              "%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
              b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    fault_uuid(lane->uuid, sizeof(lane->uuid));
 
     lane->turn = event_new(conf->base, -1, 0, lane_on_turn, lane);
     lane->wake = event_new(conf->base, -1, 0, lane_on_wake, lane);

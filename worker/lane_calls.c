@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "worker/fault.h"
 #include "worker/lane_parts.h"
 
 
@@ -190,6 +191,7 @@ lane_on_finish(void *data, const redisReply *reply)
     lane->calls--;
     lane->asked -= call->asked;
 
+    fault_point("finish-reply", NULL);
     rc = queue_read_results(&lane->queue, reply, codes, call->n, call->token,
                             &taken);
 
@@ -274,6 +276,8 @@ lane_finish(lane_t *lane)
     lane->busy -= n;
     call->asked = call->slots[0]->alone ? 0 : lane_room(lane);
 
+    fault_point("finish-call", NULL);
+
     if (queue_finish(lane_redis(lane), &lane->queue, results, n,
                      call->asked, call->token, lane_on_finish, call)
         != SLUICE_REDIS_OK)
@@ -304,6 +308,7 @@ lane_on_retry(void *data, const redisReply *reply)
     lane = call->lane;
     lane->others--;
 
+    fault_point("retry-reply", NULL);
     rc = queue_read_results(&lane->queue, reply, codes, call->n, NULL, NULL);
 
     if (rc != QUEUE_READ_OK) {
@@ -344,6 +349,8 @@ lane_retry(lane_t *lane)
 
     n = lane_collect(call, &lane->retries, results);
 
+    fault_point("retry-call", NULL);
+
     if (queue_retry(lane_redis(lane), &lane->queue, results, n,
                     lane_on_retry, call)
         != SLUICE_REDIS_OK)
@@ -371,6 +378,8 @@ lane_on_take(void *data, const redisReply *reply)
     lane->calls--;
     lane->asked -= call->asked;
 
+    fault_point("take-reply", NULL);
+
     if (queue_read_taken(&lane->queue, reply, call->token, &taken)
         == QUEUE_READ_OK)
     {
@@ -397,6 +406,8 @@ lane_take(lane_t *lane)
     }
 
     call->asked = lane_room(lane);
+
+    fault_point("take-call", NULL);
 
     if (queue_take(lane_redis(lane), &lane->queue, call->asked,
                    call->token, lane_on_take, call)

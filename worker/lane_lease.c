@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "worker/fault.h"
 #include "worker/lane_parts.h"
 
 
@@ -22,6 +23,8 @@ lane_on_extend(void *data, const redisReply *reply)
 
     lane = call->lane;
     lane->others--;
+
+    fault_point("extend-reply", NULL);
 
     if (queue_read_kind(&lane->queue, "extend", reply) == QUEUE_READ_OK) {
 
@@ -106,6 +109,8 @@ lane_on_recover(void *data, const redisReply *reply)
     const char  *id;
 
     lane->others--;
+
+    fault_point("recover-reply", NULL);
 
     if (queue_read_kind(&lane->queue, "recover", reply) != QUEUE_READ_OK) {
         return;

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "worker/fault.h"
 #include "worker/lane_parts.h"
 
 
@@ -55,6 +56,7 @@ lane_part_end(lane_part_t *part)
     slot = part->slot;
     result = &slot->result;
 
+    fault_point("records-reply", NULL);
     lane->others--;
     result->records += part->written;
     result->nrecords -= part->written;
@@ -140,6 +142,8 @@ lane_records(lane_t *lane, lane_list_t *list)
 
     result = &part->slot->result;
     bytes = 0;
+
+    fault_point("records-call", NULL);
 
     while (part->asked < result->nrecords && part->asked < LANE_RECORDS
            && bytes < LANE_BYTES / 2

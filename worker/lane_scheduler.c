@@ -4,6 +4,7 @@
  * meanwhile, the job is recovered, and whoever takes it goes on from it.
  */
 
+#include "worker/fault.h"
 #include "worker/lane_parts.h"
 #include "worker/scheduler.h"
 
@@ -38,6 +39,8 @@ lane_on_iterate(void *data, const redisReply *reply)
 
     lane = slot->lane;
     lane->others--;
+
+    fault_point("iterate-reply", slot->job->id);
     rc = queue_read_kind(&lane->queue, "iterate", reply);
 
     if (rc == QUEUE_READ_AWAY) {
@@ -73,6 +76,8 @@ lane_iterate(lane_t *lane)
                         clock_wall_ms(), error, sizeof(error));
 
     if (at >= 0) {
+        fault_point("iterate-call", slot->job->id);
+
         if (queue_iterate(lane_redis(lane), &lane->queue, slot->job,
                           at, lane_on_iterate, slot)
             != SLUICE_REDIS_OK)

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "worker/admin/admin.h"
+#include "worker/fault.h"
 #include "worker/link.h"
 #include "worker/run.h"
 
@@ -133,6 +134,7 @@ main_on_drained(void *data)
 {
     daemon_t  *daemon = data;
 
+    fault_point("drained", NULL);
     event_base_loopbreak(daemon->base);
 }
 
@@ -148,6 +150,7 @@ main_give_back(daemon_t *daemon)
 
     event_add(daemon->deadline, &tv);
     run_release(daemon->run);
+    fault_point("release", NULL);
 }
 
 
@@ -191,6 +194,7 @@ main_on_stop(evutil_socket_t fd, short what, void *data)
 
     clock_arm(daemon->deadline, daemon->drain);
     run_drain(daemon->run);
+    fault_point("drain", NULL);
 }
 
 

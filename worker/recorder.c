@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "worker/fault.h"
 #include "worker/links.h"
 #include "worker/recorder.h"
 #include "worker/recorder_group.h"
@@ -353,6 +354,7 @@ recorder_entries(void *data, const redisReply *reply)
         recorder_forget(recorder);
 
     } else {
+        fault_point("recorder-read", NULL);
         recorder_write(recorder);
     }
 }
@@ -421,6 +423,8 @@ recorder_failed(recorder_t *recorder, const char *error)
 static void
 recorder_forget(recorder_t *recorder)
 {
+    fault_point("recorder-forget", NULL);
+
     recorder->state = RECORDER_FORGETTING;
     recorder->failed = 0;
     recorder->answers =
@@ -452,6 +456,7 @@ recorder_forgotten(void *data, const redisReply *reply)
         return;
     }
 
+    fault_point("recorder-forgotten", NULL);
     recorder_group_drop(&recorder->group);
 
     if (recorder->full) {

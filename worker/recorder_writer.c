@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
+#include "worker/fault.h"
 #include "worker/recorder_writer.h"
 #include "worker/store/store.h"
 
@@ -131,8 +132,10 @@ writer_thread(void *data)
         }
 
         pthread_mutex_unlock(&writer->mutex);
+        fault_point("store-write", NULL);
         result = store_write(writer->store, writer->records, writer->nrecords,
                              &error);
+        fault_point("store-written", NULL);
         pthread_mutex_lock(&writer->mutex);
 
         writer->work = false;

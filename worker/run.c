@@ -16,6 +16,7 @@
 #include <string.h>
 #include <event2/util.h>
 #include "worker/attempt.h"
+#include "worker/fault.h"
 #include "worker/run_parts.h"
 
 
@@ -284,6 +285,8 @@ run_answered(void *data, const answer_t *answer)
 
     work->sending = NULL;
 
+    fault_point("verdict", work->slot->job->id);
+
     memset(&verdict, 0, sizeof(verdict_t));
     run_apis[work->conf->channel->kind]->verdict(&verdict, answer);
     run_verdict(work, &verdict);
@@ -315,6 +318,8 @@ run_send(work_t *work)
         run_dead(work, error);
         return;
     }
+
+    fault_point("send", work->slot->job->id);
 
     work->began = clock_ms();
     work->sending = sender_send(work->queue->run->sender, &work->request,
@@ -451,6 +456,8 @@ run_job(void *data, slot_t *slot)
     run_queue_t  *queue = data;
 
     job = slot->job;
+
+    fault_point("job", job->id);
 
     if (queue->run->releasing) {
         run_give_back(queue, slot);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "worker/fault.h"
 #include "worker/run_parts.h"
 
 
@@ -131,6 +132,8 @@ run_reload(run_t *run, settings_t *settings, char *error, size_t size)
         return -1;
     }
 
+    fault_point("reload", NULL);
+
     if (recorder != run->recorder && run->recorder) {
         recorder_close(run->recorder);
     }
@@ -144,6 +147,8 @@ run_reload(run_t *run, settings_t *settings, char *error, size_t size)
 
     run_edition_drop(run->edition);
     run->edition = edition;
+
+    fault_point("reloaded", NULL);
 
     return 0;
 }

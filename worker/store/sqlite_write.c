@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "worker/fault.h"
 #include "worker/store/merge.h"
 #include "worker/store/sqlite.h"
 
@@ -117,6 +118,7 @@ store_write(store_t *store, const record_t *records, size_t n, char **error)
     }
 
     if (rc == SQLITE_OK) {
+        fault_point("store-commit", NULL);
         rc = store_run(store, SQL_COMMIT, 0, NULL, NULL);
     }
 
