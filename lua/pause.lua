@@ -86,6 +86,7 @@ else
     local due = next_due()
     if due then
         call('ZADD', marker, due, '1')
+        wake(base)
     end
 end
 if call('HDEL', base .. 'meta', 'paused') == 1 then

@@ -2,6 +2,7 @@
 
 --@include due
 --@include next_due
+--@include wake
 
 local function put_delayed(id, due)
     local key = base .. 'delayed'
@@ -13,7 +14,7 @@ end
 
 local function mark_delayed()
     local due = next_due()
-    if due then
-        call('ZADD', base .. 'marker', due, '1')
+    if due and call('ZADD', base .. 'marker', 'CH', due, '1') == 1 then
+        wake(base)
     end
 end

@@ -2,6 +2,7 @@
 
 --@include due
 --@include waiting_list
+--@include wake
 
 local flow_job = {'HLEN', '', 'SCARD', ':dependencies', 'HLEN', ':processed',
                   'HLEN', ':failed', 'ZCARD', ':unsuccessful'}
@@ -78,7 +79,10 @@ local function flow_release(parent)
         call('XADD', queue .. 'events', '*', 'event', 'delayed', 'jobId', id,
              'delay', ('%.0f'):format(due))
         local first = call('ZRANGE', queue .. 'delayed', '0', '0', 'WITHSCORES')
-        call('ZADD', queue .. 'marker', first[2] / 4096, '1')
+        if call('ZADD', queue .. 'marker', 'CH', first[2] / 4096, '1') == 1
+        then
+            wake(queue)
+        end
         return
     end
     local about = call('HMGET', queue .. 'meta', 'paused', 'concurrency')
@@ -90,8 +94,9 @@ local function flow_release(parent)
     end
     local most = tonumber(about[2])
     if not about[1] and (not most or call('LLEN', queue .. 'active') < most)
+        and call('ZADD', queue .. 'marker', '0', '0') == 1
     then
-        call('ZADD', queue .. 'marker', '0', '0')
+        wake(queue)
     end
     call('XADD', queue .. 'events', '*', 'event', 'waiting', 'jobId', id,
          'prev', 'waiting-children')

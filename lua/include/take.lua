@@ -289,6 +289,8 @@ local function take(count, own_max, own_duration, schedulers, limits)
         call('ZADD', base .. 'marker', '0', '0')
         return {'refused', why, jobs}
     end
+    -- the next to come is told of: see mark_waiting
+    redis.pcall('ZREM', base .. 'marker', '0')
     --@include next_due
     local due = next_due()
     if due then

@@ -1,0 +1,154 @@
+'use strict';
+
+/*
+ * The word by which our producers wake our workers, and lua/sweep.lua, which
+ * finds what nobody told of.
+ */
+
+const path = require('path');
+const { start, modules } = require('./server');
+const { Sluice } = require('./scripts');
+const tap = require('./tap');
+
+const { Queue } = require(path.join(modules, 'bullmq6'));
+
+/* the words since the last look */
+class Words {
+    static async listen(redis) {
+        const words = new Words();
+        words.redis = redis;
+        words.heard = [];
+        words.ear = redis.duplicate();
+        words.ear.on('message', (channel, word) => words.heard.push(word));
+        await words.ear.subscribe('sluice:wake');
+        return words;
+    }
+
+    async now() {
+        await this.redis.publish('sluice:wake', '.');
+        await tap.until(() => this.heard.includes('.'), 'the last word');
+        return this.heard.splice(0).filter((word) => word !== '.');
+    }
+}
+
+async function told(server) {
+    const { redis } = server;
+    const s = new Sluice(redis, 6, '{acme}:q:');
+    const words = await Words.listen(redis);
+    const said = async (expected, name) => tap.is(await words.now(),
+        Array(expected).fill('{acme}:q'), name);
+
+    await s.add({ id: 'e-1' });
+    await said(1, 'the first job is told of');
+    await s.add({ id: 'e-2' }, { id: 'e-3' });
+    await said(0, 'more of them are not');
+    await s.take(2);
+    await s.add({ id: 'e-4' });
+    await said(0, 'nor while there is something in the line');
+    let { status } = await s.take(10);
+    tap.is(status, 'idle', 'the line is empty');
+    tap.is(await redis.exists('{acme}:q:marker'), 0, 'and the marker away');
+    await s.add({ id: 'e-5' });
+    await said(1, 'so the next is told of');
+    await s.take(10);
+    await s.add({ id: 'e-6', priority: 10 });
+    await said(1, 'one with a priority too');
+    await s.take(10);
+
+    await s.add({ id: 'd-1', delay: 60000 });
+    await said(1, 'a delayed job is told of');
+    await s.add({ id: 'd-2', delay: 90000 });
+    await said(0, 'a later one is not');
+    await s.add({ id: 'd-3', delay: 30000 });
+    await said(1, 'an earlier one is');
+    await s.take(10);
+    await s.add({ id: 'd-4', delay: 70000 });
+    await said(0, 'a look does not forget when');
+
+    await s.pause();
+    await s.add({ id: 'e-7' });
+    await said(0, 'a paused queue is quiet');
+    await s.resume();
+    await said(1, 'and is told of when it goes on');
+    await s.take(10);
+    await s.pause();
+    await s.resume();
+    await said(1, 'also when there is only something delayed');
+
+    await redis.hset('{acme}:q:meta', 'concurrency', 1);
+    await s.add({ id: 'e-8' });
+    await said(0, 'a queue at its own concurrency is quiet');
+    await redis.hdel('{acme}:q:meta', 'concurrency');
+
+    await redis.acl('SETUSER', 'mute', 'on', '>x', '~*', '+@all',
+        'resetchannels');
+    const mute = redis.duplicate({ username: 'mute', password: 'x' });
+    const quiet = new Sluice(mute, 6, '{acme}:other:');
+    tap.is(await quiet.add({ id: 'e-1' }), [1],
+        'a user without the channel can add');
+    tap.is(await words.now(), [], 'and tells nobody');
+    mute.disconnect();
+    words.ear.disconnect();
+    await redis.flushall();
+}
+
+async function swept(server) {
+    const { redis } = server;
+    const s = new Sluice(redis);
+    const sweep = async (...bases) => s.call('sweep',
+        bases.length ? bases : ['bull:q:'], []);
+    const is = async (expected, name) => {
+        tap.is(await sweep(), expected, name);
+    };
+
+    await is([0, 0], 'no queue');
+    await s.add({ id: 'e-1' });
+    await is([1, 0], 'a job');
+    tap.is(await sweep('bull:none:', 'bull:q:', 'bull:also:'),
+        [0, 0, 1, 0, 0, 0], 'of many');
+    await s.pause();
+    await is([0, 0], 'paused');
+    await s.resume();
+    await s.take(1);
+    await is([2, 0], 'an active one that nobody looked for');
+    await s.recover(60000);
+    await is([0, 0], 'and one that somebody did');
+    await s.add({ id: 'e-2', priority: 100 });
+    await is([1, 0], 'a priority');
+    await s.take(1);
+    await s.add({ id: 'd-1', delay: 60000 });
+    const [what, due] = await sweep();
+    tap.ok(what === 0 && Math.abs(due - Date.now() - 60000) < 5000,
+        'a delayed one', [what, due]);
+    await s.add({ id: 'd-2', delay: 1 });
+    await tap.until(async () => (await sweep())[0] === 1, 'the delay');
+    tap.ok(true, 'one that is due');
+    await redis.del('bull:q:stalled-check');
+    await is([3, 0], 'both');
+
+    await redis.flushall();
+    const queue = new Queue('q', { connection: server.connection });
+    await queue.add('n', {});
+    await is([1, 0], 'a stock job');
+    await queue.close();
+
+    await redis.flushall();
+    for (const key of ['wait', 'prioritized', 'delayed', 'active', 'meta']) {
+        await redis.set(`bull:q:${key}`, 'x');
+    }
+    await is([0, 0], 'keys of other types');
+    tap.is((await redis.keys('*')).length, 5, 'nothing is written');
+
+    for (const [bases, shape] of [[Array(101).fill('a:b:'), /1 to 100 KEYS/],
+        [['a:b:', 'a:b'], /KEYS\[2\] must be/]]) {
+        const error = await sweep(...bases).catch((e) => e.message);
+        tap.ok(shape.test(error), String(shape), error);
+    }
+}
+
+tap.run(async () => {
+    const server = await start('wake');
+    await told(server);
+    await swept(server);
+    await server.stop();
+});
