@@ -33,28 +33,6 @@ static cfg_opt_t  number_opts[] = {
     CFG_END()
 };
 
-static cfg_opt_t  queue_opts[] = {
-    CFG_STR("name", NULL, CFGF_NODEFAULT),
-    CFG_STR_LIST("tenants", NULL, CFGF_NODEFAULT),
-    CFG_STR("prefix", NULL, CFGF_NODEFAULT),
-    CFG_STR("kind", "send", CFGF_NONE),
-    CFG_STR("channel", NULL, CFGF_NODEFAULT),
-    CFG_STR("schedule", "messages", CFGF_NONE),
-    CFG_INT("bullmq", 6, CFGF_NONE),
-    CFG_INT("concurrency", 50, CFGF_NONE),
-    CFG_STR("lock", "30s", CFGF_NONE),
-    CFG_STR("stalled", "30s", CFGF_NONE),
-    CFG_INT("max_stalled", 1, CFGF_NONE),
-    CFG_INT("keep_completed", 1000, CFGF_NONE),
-    CFG_INT("keep_failed", -1, CFGF_NONE),
-    CFG_STR("keep_completed_age", "1d", CFGF_NONE),
-    CFG_STR("keep_failed_age", "14d", CFGF_NONE),
-    CFG_INT("keep_completed_bytes", 0, CFGF_NONE),
-    CFG_INT("keep_failed_bytes", 0, CFGF_NONE),
-    CFG_INT("metrics", 0, CFGF_NONE),
-    CFG_END()
-};
-
 static cfg_opt_t  log_opts[] = {
     CFG_STR("file", NULL, CFGF_NODEFAULT),
     CFG_STR("level", "info", CFGF_NONE),
@@ -82,7 +60,7 @@ static cfg_opt_t  settings_opts[] = {
     CFG_SEC("schedule", schedule_opts, SETTINGS_TITLED),
     CFG_SEC("channel", channel_opts, SETTINGS_TITLED),
     CFG_SEC("number", number_opts, SETTINGS_TITLED),
-    CFG_SEC("queue", queue_opts, SETTINGS_TITLED),
+    CFG_SEC("queue", settings_queue_opts, SETTINGS_TITLED),
     CFG_FUNC("include", settings_include),
     CFG_INT(SETTINGS_END, 0, CFGF_NONE),
     CFG_END()
@@ -125,7 +103,7 @@ settings_dup(const char *text)
 }
 
 
-static int64_t
+int64_t
 settings_time(cfg_t *sec, const char *key)
 {
     const char  *text;
@@ -195,172 +173,6 @@ settings_numbers(settings_t *settings, cfg_t *cfg)
         number->id = settings_dup(cfg_title(sec));
         number->token = settings_token(sec);
         number->rate = cfg_getfloat(sec, "rate");
-    }
-}
-
-
-static void
-settings_schedule(queue_settings_t *queue, cfg_t *cfg, cfg_t *sec)
-{
-    cfg_t       *schedule;
-    const char  *name, *text;
-
-    name = cfg_getstr(sec, "schedule");
-    schedule = cfg_gettsec(cfg, "schedule", name);
-    text = schedule ? cfg_getstr(schedule, "retry") : NULL;
-
-    sluice_retry_messages(&queue->retry);
-
-    if (text) {
-        (void) sluice_retry_parse(&queue->retry, text, strlen(text));
-
-    } else if (schedule == NULL && strcmp(name, "messages") != 0) {
-        settings_error(sec, "queue \"%s\": schedule \"%s\" is not defined",
-                       cfg_title(sec), name);
-    }
-}
-
-
-static void
-settings_channel(queue_settings_t *queue, settings_t *settings, cfg_t *sec)
-{
-    size_t       i;
-    const char  *name;
-
-    name = cfg_getstr(sec, "channel");
-
-    if (queue->kind != QUEUE_SEND) {
-        if (name) {
-            settings_error(sec, "queue \"%s\": channel is for kind send only",
-                           cfg_title(sec));
-        }
-
-        return;
-    }
-
-    if (name == NULL) {
-        settings_error(sec, "queue \"%s\": channel is missing",
-                       cfg_title(sec));
-        return;
-    }
-
-    for (i = 0; i < settings->nchannels; i++) {
-        if (strcmp(settings->channels[i].name, name) == 0) {
-            queue->channel = &settings->channels[i];
-            return;
-        }
-    }
-
-    settings_error(sec, "queue \"%s\": channel \"%s\" is not defined",
-                   cfg_title(sec), name);
-}
-
-
-/* one queue of one tenant; `tenant` is NULL for a queue under a prefix */
-
-static void
-settings_queue(settings_t *settings, cfg_t *cfg, cfg_t *sec,
-    const char *tenant)
-{
-    char               prefix[SLUICE_KEYS_NAME_MAX + 3];
-    size_t             i;
-    const char        *text;
-    queue_settings_t  *queue, *other;
-
-    queue = &settings->queues[settings->nqueues];
-    memset(queue, 0, sizeof(queue_settings_t));
-
-    text = cfg_getstr(sec, "prefix");
-
-    if (tenant) {
-        snprintf(prefix, sizeof(prefix), "{%s}", tenant);
-        text = prefix;
-    }
-
-    queue->prefix = settings_dup(text ? text : "bull");
-    queue->tenant = settings_dup(tenant);
-
-    text = cfg_getstr(sec, "name");
-    queue->name = settings_dup(text ? text : cfg_title(sec));
-
-    text = cfg_getstr(sec, "kind");
-    queue->kind = (strcmp(text, "send") == 0) ? QUEUE_SEND
-                  : (strcmp(text, "events") == 0) ? QUEUE_EVENTS : QUEUE_NOOP;
-
-    queue->bullmq = cfg_getint(sec, "bullmq");
-    queue->concurrency = cfg_getint(sec, "concurrency");
-    queue->lock = settings_time(sec, "lock");
-    queue->stalled = settings_time(sec, "stalled");
-    queue->max_stalled = cfg_getint(sec, "max_stalled");
-    queue->keep_completed = cfg_getint(sec, "keep_completed");
-    queue->keep_failed = cfg_getint(sec, "keep_failed");
-    queue->keep_completed_age = settings_time(sec, "keep_completed_age") / 1000;
-    queue->keep_failed_age = settings_time(sec, "keep_failed_age") / 1000;
-    queue->keep_completed_bytes = cfg_getint(sec, "keep_completed_bytes");
-    queue->keep_failed_bytes = cfg_getint(sec, "keep_failed_bytes");
-    queue->metrics = cfg_getint(sec, "metrics");
-
-    settings_schedule(queue, cfg, sec);
-    settings_channel(queue, settings, sec);
-
-    for (i = 0; i < settings->nqueues; i++) {
-        other = &settings->queues[i];
-
-        if (strcmp(other->prefix, queue->prefix) == 0
-            && strcmp(other->name, queue->name) == 0)
-        {
-            settings_error(sec, "queue \"%s\": \"%s:%s\" is already worked by"
-                           " another queue section", cfg_title(sec),
-                           queue->prefix, queue->name);
-        }
-    }
-
-    settings->nqueues++;
-}
-
-
-static void
-settings_queues(settings_t *settings, cfg_t *cfg)
-{
-    size_t       i, j, n, total;
-    cfg_t       *sec;
-    const char  *bad;
-
-    n = cfg_size(cfg, "queue");
-    total = 0;
-
-    for (i = 0; i < n; i++) {
-        total += 1 + cfg_size(cfg_getnsec(cfg, "queue", i), "tenants");
-    }
-
-    settings->queues = settings_alloc(total, sizeof(queue_settings_t));
-
-    for (i = 0; i < n; i++) {
-        sec = cfg_getnsec(cfg, "queue", i);
-        bad = settings_queue_name(cfg_title(sec));
-
-        if (bad && cfg_getstr(sec, "name") == NULL) {
-            settings_error(sec, "queue \"%s\": the name %s", cfg_title(sec),
-                           bad);
-        }
-
-        if (cfg_size(sec, "tenants") && cfg_getstr(sec, "prefix")) {
-            settings_error(sec, "queue \"%s\": tenants and prefix exclude each"
-                           " other", cfg_title(sec));
-        }
-
-        if (cfg_size(sec, "tenants") == 0) {
-            settings_queue(settings, cfg, sec, NULL);
-        }
-
-        for (j = 0; j < cfg_size(sec, "tenants"); j++) {
-            settings_queue(settings, cfg, sec,
-                           cfg_getnstr(sec, "tenants", j));
-        }
-    }
-
-    if (n == 0) {
-        settings_error(cfg, "no queue section: there is nothing to work on");
     }
 }
 

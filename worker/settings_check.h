@@ -42,6 +42,13 @@ const char *settings_queue_name(const char *name);
 void *settings_alloc(size_t n, size_t size);
 char *settings_dup(const char *text);
 
+/* ms; of what the check let pass */
+int64_t settings_time(cfg_t *sec, const char *key);
+
+/* settings_queue.c: queue { }; after the channels */
+extern cfg_opt_t  settings_queue_opts[];
+void settings_queues(settings_t *settings, cfg_t *cfg);
+
 /* settings_admin.c: admin { }; and NULL or what is wrong with `listen` */
 extern cfg_opt_t  settings_admin_opts[];
 void settings_admin(settings_t *settings, cfg_t *cfg);
