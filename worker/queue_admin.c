@@ -7,7 +7,9 @@
 
 
 const sluice_script_t *const  queue_admin_scripts[] = {
-    &sluice_script_add,
+    &sluice_script_insert,
+    &sluice_script_schedule,
+    &sluice_script_unschedule,
     &sluice_script_requeue,
     &sluice_script_move,
     &sluice_script_pause,
@@ -29,10 +31,8 @@ admin_text(sluice_redis_t *redis, const char *text)
 }
 
 
-/* the script, its queue and the major: `nargs` more follow */
-
-static sluice_redis_result_e
-admin_begin(sluice_redis_t *redis, const queue_t *queue,
+sluice_redis_result_e
+queue_begin(sluice_redis_t *redis, const queue_t *queue,
     const sluice_script_t *script, size_t nargs)
 {
     sluice_redis_result_e  rc;
@@ -48,8 +48,8 @@ admin_begin(sluice_redis_t *redis, const queue_t *queue,
 }
 
 
-static queue_read_e
-admin_nonsense(const queue_t *queue, const char *call)
+queue_read_e
+queue_nonsense(const queue_t *queue, const char *call)
 {
     log_event(LOG_ERROR_, "script_reply", "queue", "%s", queue->name,
               "call", "%s", call, "error", "%s",
@@ -72,7 +72,7 @@ admin_integer(const queue_t *queue, const char *call, const redisReply *reply,
     }
 
     if (reply->type != REDIS_REPLY_INTEGER) {
-        return admin_nonsense(queue, call);
+        return queue_nonsense(queue, call);
     }
 
     *result = reply->integer;
@@ -87,7 +87,7 @@ queue_pause(sluice_redis_t *redis, const queue_t *queue, bool pause,
 {
     sluice_redis_result_e  rc;
 
-    rc = admin_begin(redis, queue, &sluice_script_pause, 2);
+    rc = queue_begin(redis, queue, &sluice_script_pause, 2);
 
     if (rc != SLUICE_REDIS_OK) {
         return rc;
@@ -120,7 +120,7 @@ queue_admin(sluice_redis_t *redis, const queue_t *queue, admin_e what,
              : (what == ADMIN_DELAY || what == ADMIN_PRIORITY)
              ? &sluice_script_change : &sluice_script_requeue;
 
-    rc = admin_begin(redis, queue, script,
+    rc = queue_begin(redis, queue, script,
                      (script == &sluice_script_change ? 3 : 2) + n);
 
     if (rc != SLUICE_REDIS_OK) {
@@ -170,12 +170,12 @@ queue_read_codes(const queue_t *queue, const redisReply *reply, int *codes,
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
         || reply->elements > n)
     {
-        return admin_nonsense(queue, "admin");
+        return queue_nonsense(queue, "admin");
     }
 
     for (i = 0; i < reply->elements; i++) {
         if (reply->element[i]->type != REDIS_REPLY_INTEGER) {
-            return admin_nonsense(queue, "admin");
+            return queue_nonsense(queue, "admin");
         }
 
         codes[i] = (int) reply->element[i]->integer;
@@ -194,7 +194,7 @@ queue_move(sluice_redis_t *redis, const queue_t *queue, const char *set,
 {
     sluice_redis_result_e  rc;
 
-    rc = admin_begin(redis, queue, &sluice_script_move, 5);
+    rc = queue_begin(redis, queue, &sluice_script_move, 5);
 
     if (rc != SLUICE_REDIS_OK) {
         return rc;
@@ -224,7 +224,7 @@ queue_clean(sluice_redis_t *redis, const queue_t *queue, const char *state,
 {
     sluice_redis_result_e  rc;
 
-    rc = admin_begin(redis, queue, &sluice_script_clean, 5);
+    rc = queue_begin(redis, queue, &sluice_script_clean, 5);
 
     if (rc != SLUICE_REDIS_OK) {
         return rc;
@@ -259,13 +259,13 @@ queue_read_walk(const queue_t *queue, const redisReply *reply,
         || reply->element[0]->type != REDIS_REPLY_INTEGER
         || reply->element[1]->type != REDIS_REPLY_INTEGER)
     {
-        return admin_nonsense(queue, "walk");
+        return queue_nonsense(queue, "walk");
     }
 
     ids = reply->element[2]->type == REDIS_REPLY_ARRAY;
 
     if (!ids && reply->element[2]->type != REDIS_REPLY_INTEGER) {
-        return admin_nonsense(queue, "walk");
+        return queue_nonsense(queue, "walk");
     }
 
     walk->done += ids ? (int64_t) reply->element[2]->elements
@@ -285,7 +285,7 @@ queue_update(sluice_redis_t *redis, const queue_t *queue, const char *id,
 {
     sluice_redis_result_e  rc;
 
-    rc = admin_begin(redis, queue, &sluice_script_update, 4);
+    rc = queue_begin(redis, queue, &sluice_script_update, 4);
 
     if (rc != SLUICE_REDIS_OK) {
         return rc;
@@ -320,7 +320,7 @@ queue_obliterate(sluice_redis_t *redis, const queue_t *queue, bool force,
 {
     sluice_redis_result_e  rc;
 
-    rc = admin_begin(redis, queue, &sluice_script_obliterate, 3);
+    rc = queue_begin(redis, queue, &sluice_script_obliterate, 3);
 
     if (rc != SLUICE_REDIS_OK) {
         return rc;
@@ -356,7 +356,7 @@ queue_read_obliterated(const queue_t *queue, const redisReply *reply,
     if (reply->type != REDIS_REPLY_STRING
         || (size_t) reply->len >= sizeof(state->text))
     {
-        return admin_nonsense(queue, "obliterate");
+        return queue_nonsense(queue, "obliterate");
     }
 
     memcpy(state->text, reply->str, (size_t) reply->len + 1);

@@ -21,6 +21,13 @@ extern const size_t                  queue_admin_nscripts;
 
 /* ---------------------------------------------------------------- scripts */
 
+/* the script, its queue and the major: `nargs` more follow */
+sluice_redis_result_e queue_begin(sluice_redis_t *redis, const queue_t *queue,
+    const sluice_script_t *script, size_t nargs);
+
+/* logs that a reply is not of the form agreed: WRONG */
+queue_read_e queue_nonsense(const queue_t *queue, const char *call);
+
 /* 0 jobs left to move, or again: queue_read_left() */
 sluice_redis_result_e queue_pause(sluice_redis_t *redis, const queue_t *queue,
     bool pause, sluice_redis_reply_pt reply, void *data);
@@ -97,7 +104,6 @@ sluice_redis_result_e queue_obliterate(sluice_redis_t *redis,
     sluice_redis_reply_pt reply, void *data);
 queue_read_e queue_read_obliterated(const queue_t *queue,
     const redisReply *reply, queue_obliterate_t *state);
-
 
 /* ---------------------------------------------------------------- getters */
 

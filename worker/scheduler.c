@@ -112,17 +112,84 @@ scheduler_pattern(sluice_schedule_t *schedule, sluice_cron_t *cron,
 }
 
 
+/* what `repeat` says; the cron and the zone are good until the next call */
+
+static int
+scheduler_read(sluice_schedule_t *schedule, sluice_cron_t *cron,
+    zones_t *zones, int bullmq, json_t *repeat, int64_t now, char *error,
+    size_t size)
+{
+    size_t       i;
+    const char  *wrong;
+
+    const struct {
+        const char  *name;
+        int64_t     *value;
+    } numbers[] = {
+        { "every", &schedule->every },
+        { "offset", &schedule->offset },
+        { "startDate", &schedule->start },
+        { "endDate", &schedule->end },
+        { "limit", &schedule->limit }
+    };
+
+    memset(schedule, 0, sizeof(sluice_schedule_t));
+
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (scheduler_number(repeat, numbers[i].name, numbers[i].value, error,
+                             size)
+            != 0)
+        {
+            return -1;
+        }
+    }
+
+    schedule->immediately = json_is_true(json_object_get(repeat,
+                                                         "immediately"));
+
+    if (scheduler_pattern(schedule, cron, zones, bullmq, repeat, error, size)
+        != 0)
+    {
+        return -1;
+    }
+
+    wrong = sluice_schedule_check(schedule, now);
+
+    if (wrong) {
+        snprintf(error, size, "%s", wrong);
+        return -1;
+    }
+
+    return 0;
+}
+
+
+int64_t
+scheduler_first(zones_t *zones, int bullmq, json_t *repeat, int64_t now,
+    int64_t *offset, char *error, size_t size)
+{
+    sluice_cron_t       cron;
+    sluice_schedule_t   schedule;
+
+    if (scheduler_read(&schedule, &cron, zones, bullmq, repeat, now, error,
+                       size)
+        != 0)
+    {
+        return SCHEDULER_WRONG;
+    }
+
+    return sluice_schedule_first(&schedule, now, offset);
+}
+
+
 int64_t
 scheduler_next(zones_t *zones, int bullmq, const job_t *job, int64_t now,
     char *error, size_t size)
 {
     json_t             *opts, *repeat;
     int64_t             at, count, prev, offset;
-    const char         *wrong;
     sluice_cron_t       cron;
     sluice_schedule_t   schedule;
-
-    memset(&schedule, 0, sizeof(sluice_schedule_t));
 
     prev = scheduler_prev(job);
     opts = json_loads(job->opts, 0, NULL);
@@ -135,30 +202,14 @@ scheduler_next(zones_t *zones, int bullmq, const job_t *job, int64_t now,
     } else if (!json_is_object(repeat)) {
         snprintf(error, size, "the job's opts have no repeat");
 
-    } else if (scheduler_number(repeat, "every", &schedule.every, error, size)
-               == 0
-               && scheduler_number(repeat, "offset", &schedule.offset, error,
-                                   size) == 0
-               && scheduler_number(repeat, "startDate", &schedule.start,
-                                   error, size) == 0
-               && scheduler_number(repeat, "endDate", &schedule.end, error,
-                                   size) == 0
-               && scheduler_number(repeat, "limit", &schedule.limit, error,
-                                   size) == 0
-               && scheduler_number(repeat, "count", &count, error, size) == 0
-               && scheduler_pattern(&schedule, &cron, zones, bullmq, repeat,
-                                    error, size) == 0)
+    /* that the end is over is no fault of this one: as of 1970 it is not */
+
+    } else if (scheduler_read(&schedule, &cron, zones, bullmq, repeat, 0,
+                              error, size) == 0
+               && scheduler_number(repeat, "count", &count, error, size) == 0)
     {
-        /* that the end is over is no fault of this one */
-
-        wrong = sluice_schedule_check(&schedule, 0);
-
-        if (wrong) {
-            snprintf(error, size, "%s", wrong);
-        } else {
-            at = sluice_schedule_next(&schedule, prev, count ? count : 1, now,
-                                      &offset);
-        }
+        at = sluice_schedule_next(&schedule, prev, count ? count : 1, now,
+                                  &offset);
     }
 
     json_decref(opts);

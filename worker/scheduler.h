@@ -1,6 +1,6 @@
 /*
- * The next time of the job scheduler whose iteration a job is, from the job's
- * own opts.
+ * The times of job schedulers: the first from what somebody asks for, the next
+ * from the opts of the job that is the iteration before.
  */
 
 #ifndef SLUICE_WORKER_SCHEDULER_H
@@ -13,6 +13,14 @@
 
 #define SCHEDULER_WRONG  (-2)
 
+
+/*
+ * ms since 1970 of the first iteration of `repeat`, a JSON object; *offset is
+ * to be stored.  NONE: there is no time before the end.  SCHEDULER_WRONG with
+ * the error, which begins with the option.
+ */
+int64_t scheduler_first(zones_t *zones, int bullmq, json_t *repeat,
+    int64_t now, int64_t *offset, char *error, size_t size);
 
 /*
  * ms since 1970; SLUICE_SCHEDULE_NONE: it was the last, by the limit or the

@@ -24,6 +24,8 @@ static const struct {
       "m", "" },
     { "PATCH", "/queue/m/job/repeatable", ROUTE_FOUND, ROUTE_REPEAT_CHANGE, "",
       "m", "" },
+    { "GET", "/queue/m/schedulers", ROUTE_FOUND, ROUTE_SCHEDULERS, "", "m",
+      "" },
     { "DELETE", "/queue/m/job/repeatable", ROUTE_FOUND, ROUTE_REPEAT_REMOVE,
       "", "m", "" },
     { "GET", "/queue/m/jobs", ROUTE_FOUND, ROUTE_JOBS, "", "m", "" },

@@ -122,6 +122,19 @@ async function wrong() {
         ['attempts', { name: 'a', attempts: 1.5 }],
         ['lifo', { name: 'a', lifo: 1 }],
         ['jobId', { name: 'a', jobId: 'x' }],
+        ['id', { name: 'a', id: '' }], ['id', { name: 'a', id: 7 }],
+        ['backoff', { name: 'a', backoff: 'x' }],
+        ['backoff.type', { name: 'a', backoff: { delay: 5 } }],
+        ['backoff.jitter', { name: 'a', backoff: { type: 'fixed',
+            jitter: 2 } }],
+        ['removeOnFail', { name: 'a', removeOnFail: -1 }],
+        ['removeOnFail.days', { name: 'a', removeOnFail: { days: 1 } }],
+        ['deduplication', { name: 'a', deduplication: 'x' }],
+        ['deduplication.id', { name: 'a', deduplication: { ttl: 5 } }],
+        ['deduplication.ttl', { name: 'a', deduplication: { id: 'x',
+            ttl: 0 } }],
+        ['deduplication.x', { name: 'a', deduplication: { id: 'x', x: 1 } }],
+        ['every', { name: 'a', every: 5 }],
     ];
     for (const [field, body] of bodies) {
         await refused(`a new job of ${JSON.stringify(body)}`.slice(0, 60),
@@ -133,21 +146,142 @@ async function wrong() {
         { headers: { 'content-length': 1024 * 1024 + 1 } })).status, 413,
     'a body of more than 1 MB');
 
+    const year = 365 * 86400000;
     const repeat = [
         ['pattern', { name: 'a' }], ['pattern', { name: 'a', pattern: 'x' }],
-        ['every', { name: 'a', pattern: '* * * * *', every: 5 }],
+        ['pattern', { name: 'a', pattern: '* * * * *', every: 5 }],
+        ['pattern', { name: 'a', pattern: 5 }],
         ['every', { name: 'a', every: 0 }], ['name', { every: 5 }],
+        ['every', { name: 'a', every: 11 * year }],
+        ['tz', { name: 'a', pattern: '* * * * *', tz: 'Nowhere/Land' }],
+        ['tz', { name: 'a', every: 5, tz: 'UTC' }],
+        ['limit', { name: 'a', every: 5, limit: 0 }],
+        ['endDate', { name: 'a', every: 5, endDate: 1 }],
+        ['endDate', { name: 'a', pattern: '0 0 1 1 *', tz: 'UTC',
+            endDate: Date.now() + 1000 }],
+        ['immediately', { name: 'a', every: 5, immediately: true,
+            startDate: Date.now() + year }],
+        ['offset', { name: 'a', every: 5, offset: -1 }],
+        ['delay', { name: 'a', every: 5, delay: 1 }],
+        ['id', { name: 'a', every: 5, id: 'a:b' }],
+        ['id', { name: 'a', every: 5, id: '' }],
+        ['name', { name: 'a:b', every: 5 }],
     ];
     for (const [field, body] of repeat) {
         await refused(`a repeatable job of ${JSON.stringify(body)}`,
             [400, field], 'POST', '/queue/n/job/repeatable', { body });
     }
-    const fine = { name: 'a', pattern: '0 9 * * *' };
-    for (const method of ['POST', 'PATCH', 'DELETE']) {
-        await refused(`${method} repeatable is not there yet`, [501, undefined],
-            method, '/queue/n/job/repeatable',
-            method === 'DELETE' ? {} : { body: fine });
-    }
+    await refused('a change of a scheduler that is not there', [404, 'id'],
+        'PATCH', '/queue/n/job/repeatable', { body: { id: 'nobody' } });
+    await refused('a change of nothing', [400, 'name'], 'PATCH',
+        '/queue/n/job/repeatable', { body: {} });
+    await refused('a removal of a scheduler that is not there', [404, 'id'],
+        'DELETE', '/queue/n/job/repeatable?id=nobody');
+}
+
+/* ids, and all that BullMQ's add knows */
+async function options(house, queue) {
+    const add = (body) => ask('POST', '/queue/n/job/delayed',
+        { body: { name: 'o', delay: 3600000, ...body } });
+
+    const one = await add({ id: 'order-7', backoff: { type: 'exponential',
+        delay: 500, jitter: 0.5 }, attempts: 4, removeOnComplete: true,
+    removeOnFail: { age: 60, count: 5 }, keepLogs: 3, stackTraceLimit: 2 });
+    is([one.status, one.json], [201, { id: 'm-order-7', result: 'added' }],
+        'an id gets our prefix');
+    const { opts } = await queue.getJob('m-order-7');
+    is([opts.backoff, opts.attempts, opts.removeOnComplete, opts.removeOnFail,
+        opts.keepLogs, opts.stackTraceLimit, opts.jobId],
+    [{ type: 'exponential', delay: 500, jitter: 0.5 }, 4, true,
+        { age: 60, count: 5 }, 3, 2, 'm-order-7'],
+    'options as a stock client reads them');
+    const again = await add({ id: 'order-7', data: 'other' });
+    is([again.status, again.json],
+        [200, { id: 'm-order-7', result: 'duplicate' }], 'the id again');
+    const long = await add({ id: 'a:b/ü' });
+    ok(/^m-[0-9a-f]{40}$/.test(long.json.id), 'an id of other characters');
+    is((await queue.getJob((await add({ backoff: 250 })).json.id)).opts.backoff,
+        { type: 'fixed', delay: 250 }, 'a backoff that is a number');
+
+    const first = await add({ deduplication: { id: 'user-1', ttl: 60000 } });
+    const second = await add({ deduplication: { id: 'user-1', ttl: 60000 } });
+    is([first.status, second.status, second.json],
+        [201, 200, { id: first.json.id, result: 'deduplicated' }],
+        'deduplication');
+    is(await queue.getDeduplicationJobId('user-1'), first.json.id,
+        'as a stock client sees');
+    const third = await add({ deduplication: { id: 'user-1', ttl: 60000,
+        replace: true } });
+    is([third.status, await queue.getJob(first.json.id)], [201, undefined],
+        'with replace the delayed job goes');
+
+    is((await ask('DELETE', '/queue/n/jobs?state=delayed')).json.removed, 4,
+        'they are removed');
+}
+
+async function repeatable(house, queue) {
+    const where = '/queue/n/job/repeatable';
+    const day = 86400000;
+    const added = await ask('POST', where, { body: { id: 'report',
+        name: 'daily', data: { to: 'ü' }, pattern: '0 9 * * *',
+        tz: 'Europe/Lisbon', limit: 5, attempts: 3, keepLogs: 7,
+        endDate: Date.now() + 400 * day } });
+    is([added.status, added.json.id], [201, 'report'], 'a repeatable job');
+
+    const stock = await queue.getJobScheduler('report');
+    is([stock.name, stock.pattern, stock.tz, stock.limit, stock.template.data,
+        stock.template.opts.attempts, stock.template.opts.keepLogs,
+        added.json.job],
+    ['daily', '0 9 * * *', 'Europe/Lisbon', 5, { to: 'ü' }, 3, 7,
+        `repeat:report:${stock.next}`], 'as a stock client reads it');
+    is(await (await queue.getJob(added.json.job)).getState(), 'delayed',
+        'its job waits');
+
+    is((await ask('PATCH', where, { body: { id: 'report', data: [1],
+        priority: 4 } })).status, 200, 'it is changed');
+    let after = await queue.getJobScheduler('report');
+    is([after.pattern, after.tz, after.limit, after.next, after.template.data,
+        after.template.opts], ['0 9 * * *', 'Europe/Lisbon', 5, stock.next,
+        [1], { attempts: 3, keepLogs: 7, priority: 4 }], 'the rest stays');
+    await refused('a change to what is wrong', [400, 'pattern'], 'PATCH', where,
+        { body: { id: 'report', pattern: '61 * * * *' } });
+    is((await ask('PATCH', where, { body: { id: 'report', every: 60000 } }))
+        .status, 200, 'another schedule');
+    after = await queue.getJobScheduler('report');
+    is([after.every, after.pattern, after.tz, after.limit],
+        [60000, undefined, undefined, 5], 'takes the place of the first');
+
+    await ask('POST', where, { body: { name: 'ping', every: 2000,
+        immediately: true } });
+    await queue.upsertJobScheduler('of a stock client', { every: 3600000 },
+        { name: 'x', data: 5, opts: { attempts: 2, telemetry:
+            { metadata: 'kept' } } });
+    await ask('PATCH', where, { body: { id: 'of a stock client', data: 6 } });
+    const kept = JSON.parse(await house.redis.hget(
+        'bull:n:repeat:of a stock client', 'opts'));
+    is([kept.attempts, kept.tm], [2, 'kept'], 'options of others stay');
+
+    const list = (await ask('GET', '/queue/n/schedulers')).json;
+    is([list.total, list.schedulers.map((row) => [row.id, row.name, row.every,
+        row.data, row.iterations]).sort()], [3, [
+        ['of a stock client', 'x', 3600000, 6, 1],
+        ['ping', 'ping', 2000, undefined, 1],
+        ['report', 'daily', 60000, [1], 1]]], 'the list');
+    ok(list.schedulers.every((row, i) => i === 0
+        || row.next >= list.schedulers[i - 1].next), 'the next one first');
+    const page = (await ask('GET', '/queue/n/schedulers?page=2&count=2')).json;
+    is([page.total, page.schedulers.map((row) => row.id)],
+        [3, [list.schedulers[2].id]], 'a page of it');
+
+    is((await ask('DELETE', `${where}?id=report`)).json, { removed: 1 },
+        'one is removed');
+    is(await queue.getJobScheduler('report'), undefined,
+        'as a stock client sees');
+    is((await ask('DELETE', where)).json, { removed: 2 }, 'all are');
+    is((await ask('GET', '/queue/n/schedulers')).json.schedulers, [],
+        'none is left');
+
+    await queue.drain(true);
 }
 
 async function delayed(queue) {
@@ -221,7 +355,7 @@ async function whole(queue) {
         '/queue/n/jobs?page=2&count=200&statistics=true')).json;
     is([page.state, page.total, page.jobs.length, page.statistics.prioritized,
         page.statistics.delayed],
-    ['waiting', 425, 200, 26, 1], 'a page of many, with numbers');
+    ['waiting', 425, 200, 25, 1], 'a page of many, with numbers');
 
     is((await ask('PUT', '/queue/n/resume')).json, { paused: false },
         'resumed');
@@ -235,7 +369,7 @@ async function whole(queue) {
     await refused('with another name', [400, 'confirm'], 'DELETE',
         '/queue/n?confirm=m');
 
-    is((await ask('PUT', '/queue/n/empty')).json, { removed: 451, left: 0 },
+    is((await ask('PUT', '/queue/n/empty')).json, { removed: 450, left: 0 },
         'emptied');
     is(await queue.getJobCounts('wait', 'prioritized', 'delayed'),
         { wait: 0, prioritized: 0, delayed: 1 }, 'the delayed job stays');
@@ -445,6 +579,9 @@ run(async () => {
     await wrong();
     await document();
     await delayed(queue);
+    await queue.drain(true);
+    await options(house, queue);
+    await repeatable(house, queue);
     await whole(queue);
     await failures(house, queue);
     await events(queue);

@@ -70,8 +70,7 @@ call_problem(call_t *call, int status, const char *field, const char *fmt,
     title = (status == 400) ? "Bad request" : (status == 401) ? "No valid key"
             : (status == 404) ? "Not found" : (status == 405)
             ? "Not allowed" : (status == 409) ? "Not in this state"
-            : (status == 501) ? "Not built" : (status == 503)
-            ? "Redis is away" : "Error";
+            : (status == 503) ? "Redis is away" : "Error";
 
     problem = json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank",
                         "title", title, "status", status, "detail",
@@ -151,6 +150,28 @@ void
 call_refused(call_t *call, int code)
 {
     call_problem(call, code == -1 ? 404 : 409, "id", "%s", call_why(code));
+}
+
+
+sluice_redis_result_e
+call_key(call_t *call, const char *command, const char *head,
+    const char *rest, sluice_redis_reply_pt reply)
+{
+    char                   *key;
+    sluice_redis_result_e   rc;
+
+    key = malloc(strlen(head) + strlen(rest) + 1);
+
+    if (key == NULL) {
+        return SLUICE_REDIS_NOMEM;
+    }
+
+    strcpy(stpcpy(key, head), rest);
+    rc = sluice_redis_command(call_redis(call), clock_ms(), reply, call,
+                              command, key, NULL);
+    free(key);
+
+    return rc;
 }
 
 

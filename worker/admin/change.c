@@ -318,8 +318,8 @@ change_job(call_t *call)
     static const char *const  names[] = { "data", "delay", "priority", NULL };
 
     if (!call_members(call, names)
-        || !call_member_number(call, "delay", 0, ADMIN_DELAY_MAX, &number)
-        || !call_member_number(call, "priority", 0, ADMIN_PRIORITY_MAX,
+        || !call_member_number(call, "delay", 0, JOB_DELAY_MAX, &number)
+        || !call_member_number(call, "priority", 0, JOB_PRIORITY_MAX,
                                &number))
     {
         return;

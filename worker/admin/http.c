@@ -27,6 +27,7 @@ struct admin_s {
     struct evhttp     *http;
     links_t           *links;
     const settings_t  *settings;
+    zones_t           *zones;
     char              *path;      /* of the unix socket */
     size_t             readers;   /* of events */
 };
@@ -42,9 +43,10 @@ static const operation_t  operations[ROUTE_MAX] = {
     [ROUTE_QUEUE] = { jobs_queue, false },
     [ROUTE_OBLITERATE] = { many_obliterate, false },
     [ROUTE_ADD] = { add_delayed, true },
-    [ROUTE_REPEAT_ADD] = { add_repeatable, true },
-    [ROUTE_REPEAT_CHANGE] = { add_repeatable, true },
-    [ROUTE_REPEAT_REMOVE] = { add_repeatable, false },
+    [ROUTE_REPEAT_ADD] = { repeat_add, true },
+    [ROUTE_REPEAT_CHANGE] = { repeat_change, true },
+    [ROUTE_REPEAT_REMOVE] = { repeat_remove, false },
+    [ROUTE_SCHEDULERS] = { repeat_list, false },
     [ROUTE_JOBS] = { jobs_page, false },
     [ROUTE_JOB] = { jobs_one, false },
     [ROUTE_PURGE] = { many_purge, false },
@@ -72,6 +74,13 @@ const settings_t *
 call_settings(call_t *call)
 {
     return call->admin->settings;
+}
+
+
+zones_t *
+call_zones(call_t *call)
+{
+    return call->admin->zones;
 }
 
 
@@ -435,8 +444,9 @@ admin_open(struct event_base *base, const settings_t *settings, char *error,
     admin->settings = settings;
     admin->http = evhttp_new(base);
     admin->links = links_open(base, settings, &conf);
+    admin->zones = zones_open(ZONES_DIR);
 
-    if (admin->http == NULL || admin->links == NULL) {
+    if (admin->http == NULL || admin->links == NULL || admin->zones == NULL) {
         snprintf(error, size, "out of memory");
         admin_close(admin);
         return NULL;
@@ -480,6 +490,10 @@ admin_close(admin_t *admin)
 
     if (admin->http) {
         evhttp_free(admin->http);
+    }
+
+    if (admin->zones) {
+        zones_close(admin->zones);
     }
 
     if (admin->path) {

@@ -12,10 +12,8 @@
 #include "worker/admin/route.h"
 #include "worker/links.h"
 #include "worker/queue_admin.h"
+#include "worker/queue_new.h"
 
-
-#define ADMIN_DELAY_MAX     315360000000    /* ms: ten years */
-#define ADMIN_PRIORITY_MAX  2097151
 
 typedef struct call_s  call_t;
 
@@ -53,6 +51,7 @@ struct call_s {
 sluice_redis_t *call_redis(call_t *call);
 const settings_t *call_settings(call_t *call);
 size_t *call_readers(call_t *call);     /* of events, now */
+zones_t *call_zones(call_t *call);
 
 
 /* ----------------------------------------------------------------- call.c */
@@ -74,6 +73,10 @@ const char *call_why(int code);
 
 /* frees the call without an answer: its request has another owner */
 void call_drop(call_t *call);
+
+/* a command of one key, the head and what is behind it */
+sluice_redis_result_e call_key(call_t *call, const char *command,
+    const char *head, const char *rest, sluice_redis_reply_pt reply);
 
 /* text that may be no UTF-8 */
 json_t *call_string(const char *text, size_t len);
@@ -127,7 +130,12 @@ void failed_errors(call_t *call);
 
 /* add.c */
 void add_delayed(call_t *call);
-void add_repeatable(call_t *call);
+
+/* repeat.c: job schedulers */
+void repeat_add(call_t *call);
+void repeat_change(call_t *call);
+void repeat_remove(call_t *call);
+void repeat_list(call_t *call);
 
 /* events.c: as server-sent events; the call stays until the client goes */
 void events_open(call_t *call);
