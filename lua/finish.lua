@@ -34,6 +34,9 @@
 -- queue's keys are written too.  So is the job that was kept for the time after
 -- this one (keepLastIfActive), before the job's own event.
 --
+-- The next of its group (include/group.lua) goes to the front of its line, and is
+-- taken in this call when there is room.
+--
 -- Returns { codes, reply }: one code a job, and take.lua's reply or nil.
 --    0 done               -1 the job is gone        -2 it has no lock
 --   -3 it is not active   -4 it has unfinished children
@@ -115,6 +118,9 @@ for i = 1, n do
             end
             any_next = next_check(job[4]) or any_next
         end
+        if job[6] then
+            groups().check()
+        end
         if job[3] then
             parents[i] = flows().parent(base .. ARGV[q])
         end
@@ -180,7 +186,7 @@ local done = end_leases(at, codes, locks)
 
 -- The results.  Jobs go into their set together as long as their rules are the
 -- same: what is left is that of one after the other.
-local pending = {}
+local pending, any_turn = {}, false
 for i = 1, n do
     if codes[i] == 0 then
         local q, job, rule = at[i], jobs[i], rules[i]
@@ -209,6 +215,9 @@ for i = 1, n do
         end
         if counted then
             counted[outcome] = counted[outcome] + 1
+        end
+        if job[6] then
+            any_turn = groups().done(id, job[6]) or any_turn
         end
 
         if outcome == 'completed' then
@@ -273,6 +282,10 @@ end
 local reply = false
 if count > 0 then
     reply = take(count, max, duration, schedulers, limits)
+end
+if any_turn and not (reply and reply[3][1]) then
+    --@include mark_waiting
+    mark_waiting()
 end
 if done > 0 and (not reply or (reply[1] == 'idle' and not reply[3][1]))
     and call('LLEN', base .. 'active') == 0

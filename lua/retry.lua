@@ -18,6 +18,8 @@
 --   stacktrace  of this attempt, JSON array of strings, '' none
 --   records     their number, then each one's text
 --
+-- With all but "children" it stays the job's turn in its group (include/group.lua).
+--
 -- Records (XADD KEYS[2] * r <text>) are facts: they are written first, whatever
 -- becomes of the lease.
 --
@@ -32,6 +34,7 @@
 --@include prioritized
 --@include promote
 --@include lease
+--@include groups
 --@include lifo
 --@include stack
 
@@ -76,6 +79,9 @@ for i = 1, n do
     local key = base .. ARGV[at[i]]
     if codes[i] == 0 and ARGV[at[i] + 2] == 'children' then
         call('ZCARD', base .. 'waiting-children')
+        if jobs[i][6] then
+            groups().check()
+        end
         if call('ZCARD', key .. ':unsuccessful') > 0 then
             codes[i] = -9
         elseif call('SCARD', key .. ':dependencies') == 0 then
@@ -137,6 +143,9 @@ for i = 1, n do
             call('ZADD', base .. 'waiting-children', now_text, id)
             call('XADD', events, '*', 'event', 'waiting-children', 'jobId', id,
                  'prev', 'active')
+            if job[6] then
+                groups().gone(base, id, job[6])
+            end
         else
             woken = true
             if mode == 'release' then

@@ -26,7 +26,7 @@
 --
 -- Returns { status, value, jobs }.  What was taken before it stopped is in
 -- jobs whatever the status.
---   "ok"       count jobs
+--   "ok"       count jobs; or fewer, and there may be more: call again
 --   "idle"     there is nothing more
 --   "delayed"  nothing more until value (ms of the clock)
 --   "limited"  by the rate limit, or the bucket rate or quota, for value ms
@@ -39,6 +39,10 @@
 -- A job is { id, name, data, opts, timestamp, delay, priority, atm, ats, stc,
 -- defa, deid, parentKey, rjk }, text, '' when absent; ats counts this start.
 -- A job with defa must be failed with that text, without being run.
+--
+-- Of the jobs with the same `groupKey` in their opts one is taken at a time; the
+-- others go to `delayed` until it is over (include/group.lua).  A call puts off 64
+-- of them, and those that it has read with them.
 --
 -- A job is left where it is when it is of a job scheduler that would stop, waits
 -- for its children, or its parent is on another node of a cluster.  Those behind

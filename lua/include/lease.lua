@@ -2,7 +2,7 @@
 -- token behind it.
 
 -- Returns a code a job (0, -1, -2, -6) and, but for -1, its fields ats, name,
--- parentKey, deid and atm; and the keys of the locks.
+-- parentKey, deid, atm and gk; and the keys of the locks.
 local function owned(at)
     local codes, jobs, locks = {}, {}, {}
     local n = #at
@@ -17,7 +17,7 @@ local function owned(at)
         local q = at[i]
         local key = base .. ARGV[q]
         local job = redis.pcall('HMGET', key, 'ats', 'name', 'parentKey',
-                                'deid', 'atm')
+                                'deid', 'atm', 'gk')
         if job.err or not (job[1] or call('EXISTS', key) == 1) then
             codes[i] = -1
         else

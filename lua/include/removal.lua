@@ -1,6 +1,7 @@
 -- Removing jobs: from their state, from their parent, and all keys of theirs.
 
 --@include flows
+--@include groups
 --@include doomed
 
 local removal_states = {'completed', 'ZREM', 'failed', 'ZREM', 'delayed', 'ZREM',
@@ -13,7 +14,7 @@ local removal_states = {'completed', 'ZREM', 'failed', 'ZREM', 'delayed', 'ZREM'
 local function removal_of(queue, id)
     local key = queue .. id
     local job = redis.pcall('HMGET', key, 'name', 'data', 'timestamp', 'rjk',
-                            'deid', 'parentKey')
+                            'deid', 'parentKey', 'gk')
     local one = {queue = queue, id = id, key = key, hash = not job.err,
                  here = job[1] and job[3]}
     -- the one hash of a queue that an id can name
@@ -23,6 +24,7 @@ local function removal_of(queue, id)
     if job.err then
         return one
     end
+    one.group = job[7]
     if job[4] then
         local at = redis.pcall('ZSCORE', queue .. 'repeat', job[4])
         if type(at) == 'string' and id == 'repeat:' .. job[4] .. ':' .. at then
@@ -71,6 +73,9 @@ local function removal_done(one)
     end
     if one.parent then
         flows().gone(one.parent, one.key)
+    end
+    if one.group then
+        groups().gone(one.queue, one.id, one.group)
     end
     if one.hash then
         remove_job(one.key)

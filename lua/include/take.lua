@@ -6,6 +6,7 @@
 --@include queue
 --@include due
 --@include promote
+--@include groups
 
 -- looking past jobs ends when so many are set aside
 local aside_max = 64
@@ -75,6 +76,8 @@ local function take(count, own_max, own_duration, schedulers, limits)
     -- taken may reach it in this look
     local most = room
     local token, lock, worker = ARGV[3], ARGV[4], ARGV[5]
+    -- jobs that wait for another one of their group, put into `delayed`
+    local waiting = 0
 
     -- what must be left to others is set aside: it stays first in its line
     local aside, naside, why = {}, 0, nil
@@ -90,7 +93,7 @@ local function take(count, own_max, own_duration, schedulers, limits)
     -- Returns how many ids were looked at.
     local function start(ids, first, last, step)
         local from, gone, deps = taken + 1, 0, {}
-        local n = taken
+        local n, grouped = taken, false
         for i = first, last, step do
             local id = ids[i]
             if naside >= aside_max or n >= most then
@@ -130,6 +133,8 @@ local function take(count, own_max, own_duration, schedulers, limits)
                     job[1] = id
                     jobs[n] = job
                     deps[n - taken] = base .. id .. ':dependencies'
+                    grouped = grouped or job[4]
+                              and job[4]:find('"groupKey"', 1, true)
                 end
             end
             gone = gone + 1
@@ -147,8 +152,17 @@ local function take(count, own_max, own_duration, schedulers, limits)
                     jobs[n] = job
                 else
                     leave(job[1], 'has unfinished children')
+                    local gk = grouped and groups().of(job[4])
+                    if gk then
+                        groups().gone(base, job[1], gk)
+                    end
                 end
             end
+        end
+        if grouped then
+            local more
+            n, more = groups().filter(jobs, from, n)
+            waiting = waiting + more
         end
         if n < from then
             return gone
@@ -196,7 +210,9 @@ local function take(count, own_max, own_duration, schedulers, limits)
 
     local function take_wait()
         local more, line, before = true, base .. 'wait', naside
-        while more and taken < most and naside < aside_max do
+        while more and taken < most and naside < aside_max
+              and waiting < aside_max
+        do
             local asked = most - taken + naside - before
             local ids = call('LRANGE', line, -asked, '-1')
             local n = #ids
@@ -223,7 +239,9 @@ local function take(count, own_max, own_duration, schedulers, limits)
     local left_sorted = 0
     local function take_sorted(low, high)
         local more, line = true, base .. 'prioritized'
-        while more and taken < most and naside < aside_max do
+        while more and taken < most and naside < aside_max
+              and waiting < aside_max
+        do
             -- those that were set aside stay first in their class
             local asked = most - taken + left_sorted
             local ids = low and call('ZRANGEBYSCORE', line, low, high, 'LIMIT',
@@ -278,6 +296,9 @@ local function take(count, own_max, own_duration, schedulers, limits)
     end
     if cut and taken == room then
         return {cut, cut == 'limited' and call('PTTL', limiter) or 0, jobs}
+    end
+    if waiting >= aside_max then
+        return {'ok', 0, jobs}
     end
     if class_wait then
         -- the next to come may be of another class: it is told of
