@@ -69,7 +69,9 @@ local function group_tell(queue, id, second)
     if id then
         group_due(queue, id, now)
         group_due(queue, second, now + group_again)
-        redis.pcall('ZADD', queue .. 'marker', now_text, '1')
+        if redis.pcall('ZADD', queue .. 'marker', 'CH', now_text, '1') == 1 then
+            wake(queue)
+        end
     end
 end
 
@@ -170,7 +172,8 @@ local function group_filter(jobs, from, to)
         end
     end
     if waiting > 0 then
-        mark_delayed()
+        -- nobody is woken: whoever looks now knows
+        call('ZADD', base .. 'marker', next_due(), '1')
     end
     return n, waiting
 end
