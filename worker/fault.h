@@ -1,5 +1,5 @@
 /*
- * Points at which build/sluiced-fault ends as by kill -9, for tests/fault;
+ * Points at which build/sluiced-fault ends, as by kill -9, or stands still;
  * nothing in any other build.  What it obeys is in tests/fault/point.c.
  */
 

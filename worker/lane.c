@@ -36,7 +36,7 @@ lane_append(lane_list_t *list, slot_t *slot)
 /* ------------------------------------------------------------------- slots */
 
 static void
-lane_add(lane_t *lane, job_t *job)
+lane_add(lane_t *lane, job_t *job, int64_t at)
 {
     slot_t  *slot;
 
@@ -51,6 +51,7 @@ lane_add(lane_t *lane, job_t *job)
     slot->lane = lane;
     slot->job = job;
     slot->seq = lane->seq;
+    slot->lease = at + lane->queue.lock;
 
     slot->result.id = job->id;
     slot->result.token = job->token;
@@ -285,7 +286,7 @@ lane_refused(lane_t *lane, const char *refused)
 
 
 void
-lane_taken(lane_t *lane, const taken_t *taken)
+lane_taken(lane_t *lane, const taken_t *taken, int64_t at)
 {
     size_t  i;
 
@@ -315,7 +316,7 @@ lane_taken(lane_t *lane, const taken_t *taken)
     }
 
     for (i = 0; i < taken->njobs; i++) {
-        lane_add(lane, taken->jobs[i]);
+        lane_add(lane, taken->jobs[i], at);
     }
 }
 

@@ -33,6 +33,7 @@ struct slot_s {
     slot_t    *prev, *next;   /* of all of the lane */
     slot_t    *after;         /* of the results that wait */
     uint64_t   seq;
+    int64_t    lease;         /* clock_ms() at which it ends, as far as known */
     char      *replaced;      /* the reason, of a result that was not taken */
     unsigned   settled:1;     /* the result is there */
     unsigned   iterating:1;   /* and waits for the scheduler's next job */
@@ -71,6 +72,9 @@ int lane_reload(lane_t *lane, const queue_settings_t *settings);
 
 /* The job's result is in slot->result: it will be written.  Once a slot. */
 void lane_settle(slot_t *slot);
+
+/* its lease is lost, or has ended by now: another may have the job */
+bool lane_lost(const slot_t *slot);
 
 /* take no more jobs, or again; or none for so many ms */
 void lane_stop(lane_t *lane, bool stop);

@@ -38,6 +38,7 @@ lane_call(lane_t *lane)
         call->n = 0;
         call->asked = 0;
         call->seq = ++lane->seq;
+        call->at = clock_ms();
         snprintf(call->token, sizeof(call->token), "%s:%llu", lane->uuid,
                  (unsigned long long) call->seq);
     }
@@ -208,7 +209,7 @@ lane_on_finish(void *data, const redisReply *reply)
         }
 
         if (call->asked) {
-            lane_taken(lane, &taken);
+            lane_taken(lane, &taken, call->at);
         }
     }
 
@@ -383,7 +384,7 @@ lane_on_take(void *data, const redisReply *reply)
     if (queue_read_taken(&lane->queue, reply, call->token, &taken)
         == QUEUE_READ_OK)
     {
-        lane_taken(lane, &taken);
+        lane_taken(lane, &taken, call->at);
 
     } else if (reply) {
         lane_quiet(lane);

@@ -12,6 +12,13 @@
 #define LANE_LEASES  500      /* of one call */
 
 
+bool
+lane_lost(const slot_t *slot)
+{
+    return slot->lost || clock_ms() >= slot->lease;
+}
+
+
 static void
 lane_on_extend(void *data, const redisReply *reply)
 {
@@ -27,6 +34,12 @@ lane_on_extend(void *data, const redisReply *reply)
     fault_point("extend-reply", NULL);
 
     if (queue_read_kind(&lane->queue, "extend", reply) == QUEUE_READ_OK) {
+
+        for (slot = lane->slots; slot; slot = slot->next) {
+            if (slot->seq < call->seq) {
+                slot->lease = call->at + lane->queue.lock;
+            }
+        }
 
         for (i = 0; (id = queue_read_id(reply, i)) != NULL; i++) {
             for (slot = lane->slots; slot; slot = slot->next) {

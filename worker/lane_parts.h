@@ -59,6 +59,7 @@ typedef struct {
     lane_t   *lane;
     size_t    n, asked;
     uint64_t  seq;
+    int64_t   at;        /* clock_ms() when it was made */
     char      token[64];
     slot_t   *slots[QUEUE_BATCH];
 } lane_call_t;
@@ -70,7 +71,7 @@ sluice_redis_t *lane_redis(const lane_t *lane);
 void lane_touch(lane_t *lane);
 size_t lane_room(const lane_t *lane);
 void lane_quiet(lane_t *lane);
-void lane_taken(lane_t *lane, const taken_t *taken);
+void lane_taken(lane_t *lane, const taken_t *taken, int64_t at);
 void lane_free(lane_t *lane, slot_t *slot);
 void lane_append(lane_list_t *list, slot_t *slot);
 

@@ -301,9 +301,11 @@ run_send(work_t *work)
     const number_t       *number;
     const channel_api_t  *api;
 
+    fault_point("send", work->slot->job->id);
+
     /* somebody else has the job by now */
 
-    if (work->slot->lost) {
+    if (lane_lost(work->slot)) {
         run_give_back(work->queue, work->slot);
         return;
     }
@@ -318,8 +320,6 @@ run_send(work_t *work)
         run_dead(work, error);
         return;
     }
-
-    fault_point("send", work->slot->job->id);
 
     work->began = clock_ms();
     work->sending = sender_send(work->queue->run->sender, &work->request,

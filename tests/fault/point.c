@@ -1,8 +1,10 @@
 /*
- * Where build/sluiced-fault ends, as by kill -9, said by the environment:
+ * Where build/sluiced-fault ends, as by kill -9, or stands still, said by the
+ * environment:
  *
  *   SLUICE_FAULT=STEP:N      when it comes to the step for the N-th time
  *   SLUICE_FAULT=STEP=TEXT   when it does so with a job whose id begins so
+ *   SLUICE_FAULT_STOP=1      there it stops, as by SIGSTOP
  *   SLUICE_FAULT_UUID=TEXT   is in the token of each lease
  *
  * The steps are in the sources: grep fault_point worker/
@@ -37,8 +39,7 @@ fault_point(const char *step, const char *job)
         || (*fault == '=' && job
             && strncmp(job, fault + 1, strlen(fault + 1)) == 0))
     {
-        (void) kill(getpid(), SIGKILL);
-        pause();
+        (void) kill(getpid(), getenv("SLUICE_FAULT_STOP") ? SIGSTOP : SIGKILL);
     }
 }
 

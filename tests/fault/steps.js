@@ -226,9 +226,11 @@ ${Object.entries(all).map(([key, value]) => `${key} = ${text(value)}`)
         const told = new Set(this.lines('sent_again').map((line) => line.job));
         this.is(doubled.filter((id) => !told.has(id)).slice(0, 5), [],
             'and the log tells of each');
-        this.is([this.rows('1'), this.rows("status = 'sent'")],
-            [this.ids.length, this.ids.length],
-            'each has one row in the store, sent');
+        this.is([this.rows("message_id LIKE 'm-%'"),
+            this.rows("status <> 'sent'")], [this.ids.length, 0],
+        'each has one row in the store, sent');
+        ok(this.rows('1') <= this.ids.length + doubled.length,
+            `${this.name}: and what was sent twice one more at most`);
         this.is((await this.redis.xpending('{t}::sluice:records', 'sluice'))[0],
             0, 'no record is left behind');
         console.log(`# ${this.name}: ${this.ids.length} messages, ${this.kills
