@@ -73,13 +73,7 @@ class Page {
     }
 
     async go(where) {
-        /* a page that loads itself anew after a button ends our going */
-        await until(() => this.page.goto(this.base + where).then(() => true,
-            (e) => {
-                if (!/ERR_ABORTED/.test(e.message)) {
-                    throw e;
-                }
-            }), where);
+        await this.page.goto(this.base + where);
     }
 
     text() {
@@ -284,6 +278,9 @@ class BullBoard {
 async function arena(page, filled) {
     const at = `/arena/sluice/${filled.name}`;
     const say = (name) => `Arena: ${name}`;
+    /* its buttons load the page anew: the next one must not be too early */
+    const leave = (...what) => Promise.all([page.page.waitForNavigation(),
+        page.press(...what)]);
 
     await page.go('/arena/');
     ok(await page.page.$(`a[href="${at}"]`), say('the queue'));
@@ -296,13 +293,13 @@ async function arena(page, filled) {
     await page.says(/Failed[^]*no such number[^]*at send/,
         say('why a job failed, and where'));
     await page.shot('arena-job');
-    await page.press('button.js-retry-job', 'Retry');
+    await leave('button.js-retry-job', 'Retry');
     await filled.becomes('e-dead', 'waiting', say('retry'));
     await page.go(`${at}/e-later`);
-    await page.press('button.js-promote-job', 'Promote');
+    await leave('button.js-promote-job', 'Promote');
     await filled.becomes('e-later', 'waiting', say('promote'));
     await page.go(`${at}/e-3`);
-    await page.press('button.js-remove-job', 'Remove');
+    await leave('button.js-remove-job', 'Remove');
     await until(async () => !await filled.queue.getJob('e-3'), 'removed');
     ok(true, say('remove'));
 }
