@@ -162,6 +162,10 @@ lane_unwritten(lane_t *lane, lane_call_t *call, lane_list_t *list,
 static void
 lane_written(lane_t *lane, slot_t *slot, int code)
 {
+    if (lane_children(lane, slot, code)) {
+        return;
+    }
+
     if (code != 0 && slot->unsure && code >= -3) {
         log_event(LOG_INFO_, "result_written_before",
                   "queue", "%s", lane->queue.name, "job", "%s", slot->job->id,

@@ -1,7 +1,8 @@
 /*
  * What lane.c (slots, when to take), lane_calls.c (results out, jobs in),
  * lane_records.c (what is too long for one call), lane_lease.c (leases,
- * stalled jobs) and lane_scheduler.c (the next job of a scheduler) share.
+ * stalled jobs), lane_scheduler.c (the next job of a scheduler) and
+ * lane_children.c (jobs that wait for their children) share.
  */
 
 #ifndef SLUICE_WORKER_LANE_PARTS_H
@@ -88,6 +89,12 @@ bool lane_take(lane_t *lane);
 size_t lane_bytes(const result_t *result);
 bool lane_is_large(const result_t *result);
 bool lane_records(lane_t *lane, lane_list_t *list);
+
+/*
+ * lane_children.c: true when a job whose result was refused, or whose wait for
+ * its children was, goes on; it is in the list that it needs then.
+ */
+bool lane_children(lane_t *lane, slot_t *slot, int code);
 
 /* lane_scheduler.c: one call, or none; false when it could not be queued */
 bool lane_iterate(lane_t *lane);

@@ -197,9 +197,17 @@ sluice_redis_result_e
 queue_retry(sluice_redis_t *redis, const queue_t *queue,
     const result_t *results, size_t n, sluice_redis_reply_pt reply, void *data)
 {
+    bool                    children;
     size_t                  i, j, nargs;
     const result_t         *result;
     sluice_redis_result_e   rc;
+
+    static const char *const  modes[] = {
+        [RESULT_RETRY] = "retry",
+        [RESULT_DELAY] = "delay",
+        [RESULT_RELEASE] = "release",
+        [RESULT_CHILDREN] = "children"
+    };
 
     nargs = 2 + 7 * n;
 
@@ -221,15 +229,14 @@ queue_retry(sluice_redis_t *redis, const queue_t *queue,
 
     for (i = 0; i < n; i++) {
         result = &results[i];
+        children = (result->kind == RESULT_CHILDREN);
 
         queue_text(redis, result->id);
         queue_text(redis, result->token);
-        queue_text(redis, result->kind == RESULT_RETRY ? "retry"
-                          : result->kind == RESULT_DELAY ? "delay"
-                                                         : "release");
+        queue_text(redis, modes[result->kind]);
         sluice_redis_arg_int(redis, result->delay);
-        queue_text(redis, result->value);
-        queue_text(redis, result->stack);
+        queue_text(redis, children ? "" : result->value);
+        queue_text(redis, children ? "" : result->stack);
         sluice_redis_arg_int(redis, result->nrecords);
 
         for (j = 0; j < result->nrecords; j++) {

@@ -85,7 +85,8 @@ typedef enum {
     RESULT_FAILED,     /* for good */
     RESULT_RETRY,      /* an attempt ends; again after `delay`, 0 at once */
     RESULT_DELAY,      /* not now: again after `delay`, no attempt used */
-    RESULT_RELEASE     /* back to the front of its line */
+    RESULT_RELEASE,    /* back to the front of its line */
+    RESULT_CHILDREN    /* completed, but for its children: it waits for them */
 } result_kind_e;
 
 /* what became of a job, to be written; nothing is owned */
@@ -110,7 +111,7 @@ sluice_redis_result_e queue_finish(sluice_redis_t *redis, const queue_t *queue,
     const result_t *results, size_t n, size_t count, const char *token,
     sluice_redis_reply_pt reply, void *data);
 
-/* The other kinds.  n <= QUEUE_BATCH. */
+/* The other kinds; of RESULT_CHILDREN the value is kept.  n <= QUEUE_BATCH. */
 sluice_redis_result_e queue_retry(sluice_redis_t *redis, const queue_t *queue,
     const result_t *results, size_t n, sluice_redis_reply_pt reply,
     void *data);

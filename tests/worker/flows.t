@@ -4,7 +4,7 @@
 /* Flows and kept jobs of stock clients, worked by sluiced. */
 
 const path = require('path');
-const { run, ok, is, until, House } = require('./house');
+const { run, ok, is, until, House, Graph, message } = require('./house');
 const { FlowProducer, Worker } = require(path.join(__dirname, '..', 'interop',
     'node_modules', 'bullmq6'));
 
@@ -114,6 +114,64 @@ async function all(f) {
     is(await worker.stop(), 0, 'it ends with 0');
 }
 
+/* children that are added while their parent runs, which is a message */
+async function late(f) {
+    const graph = await Graph.start();
+    const worker = f.house.run(`channel "w" { token = t base_url = "${
+        graph.url}" }\nqueue "parents" { kind = send channel = w }`);
+    await worker.ready();
+
+    /* a message on its way, with a child; it has no answer before `then` */
+    const parent = async (to, opts) => {
+        graph.child.kill('SIGSTOP');
+        const job = await f.parents.add('parent', message(to), opts);
+        await f.ends(job, 'active');
+        const child = await f.kids.add('child', {}, { parent: { id: job.id,
+            queue: 'bull:parents' }, failParentOnFailure: true });
+        return [job, child];
+    };
+    const fails = (reason) => f.stock('kids', async () => {
+        if (reason) {
+            throw new Error(reason);
+        }
+        return 7;
+    });
+
+    const [waits, child] = await parent('15550000001');
+    graph.child.kill('SIGCONT');
+    await f.ends(waits, 'waiting-children');
+    is(worker.lines('children_unfinished').map((line) => line.job), [waits.id],
+        'a parent whose child is not done waits for it');
+    let kids = fails();
+    await f.ends(child);
+    await f.ends(waits);
+    is([(await graph.requests('15550000001')).length, Object.values(
+        await waits.getChildrenValues())], [1, [7]],
+    'and is done after it, sent once');
+    await kids.close();
+
+    for (const [to, keep] of [['15550000002', false], ['15550000003', true]]) {
+        const [dead, failed] = await parent(to, { removeOnFail: keep });
+        kids = fails('no');
+        await f.ends(failed, 'failed');
+        graph.child.kill('SIGCONT');
+        await f.ends(dead, keep ? 'unknown' : 'failed');
+        if (!keep) {
+            const now = await f.parents.getJob(dead.id);
+            const text = `Cannot complete job ${dead.id} because it has at`
+                + ' least one failed child';
+            is([now.failedReason, now.stacktrace.length, now.attemptsMade],
+                [text, 1, 1], 'a child that failed fails it');
+        } else {
+            ok(true, 'and it is kept, or not, as failed ones are');
+        }
+        await kids.close();
+    }
+    is(worker.lines('result_refused').length, 0, 'every result was accepted');
+    is(await worker.stop(), 0, 'it ends with 0');
+    await graph.stop();
+}
+
 run(async () => {
     const house = new House('flows');
     await house.startRedis();
@@ -121,5 +179,6 @@ run(async () => {
     await children(f);
     await parents(f);
     await all(f);
+    await late(f);
     await f.flow.close();
 });
