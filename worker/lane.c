@@ -303,7 +303,9 @@ lane_taken(lane_t *lane, const taken_t *taken, int64_t at)
         break;
 
     case TAKE_LIMITED:
-        lane_sleep(lane, taken->value > 0 ? taken->value : 1, false);
+    case TAKE_CLASS:
+        lane_sleep(lane, taken->value > 0 ? taken->value : 1,
+                   taken->status == TAKE_CLASS);
         break;
 
     case TAKE_REFUSED:
@@ -565,6 +567,7 @@ int
 lane_reload(lane_t *lane, const queue_settings_t *settings)
 {
     lane->concurrency = settings->concurrency;
+    lane->floor = settings->limits.floor;
 
     if (queue_init(&lane->queue, settings) != 0) {
         return -1;

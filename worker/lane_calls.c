@@ -37,6 +37,7 @@ lane_call(lane_t *lane)
         call->lane = lane;
         call->n = 0;
         call->asked = 0;
+        call->floor = 0;
         call->seq = ++lane->seq;
         call->at = clock_ms();
         snprintf(call->token, sizeof(call->token), "%s:%llu", lane->uuid,
@@ -131,6 +132,40 @@ lane_return(lane_t *lane, lane_list_t *list, slot_t *slot, const char *wrong)
 }
 
 
+/*
+ * The floor of the lowest class.  It grows with what is taken, so that a queue
+ * that is held back by its rate gives that class no more than its part; what a
+ * call could not use, having taken fewer jobs, is owed on.
+ */
+
+static take_t
+lane_ask(lane_t *lane, lane_call_t *call)
+{
+    take_t  take;
+
+    call->floor = (lane->owed < call->asked) ? (size_t) lane->owed
+                                             : call->asked;
+    lane->owed -= call->floor;
+
+    take.count = call->asked;
+    take.floor = call->floor;
+    take.token = call->token;
+
+    return take;
+}
+
+
+static void
+lane_asked(lane_t *lane, const lane_call_t *call, size_t njobs)
+{
+    lane->owed += njobs * lane->floor;
+
+    if (njobs < call->floor) {
+        lane->owed += call->floor - njobs;
+    }
+}
+
+
 /* What could not be written waits in its list. */
 
 static void
@@ -200,6 +235,8 @@ lane_on_finish(void *data, const redisReply *reply)
     rc = queue_read_results(&lane->queue, reply, codes, call->n, call->token,
                             &taken);
 
+    lane_asked(lane, call, (rc == QUEUE_READ_OK) ? taken.njobs : 0);
+
     if (rc != QUEUE_READ_OK) {
         if (reply) {
             lane_quiet(lane);
@@ -263,6 +300,7 @@ bool
 lane_finish(lane_t *lane)
 {
     size_t        n;
+    take_t        take;
     result_t      results[QUEUE_BATCH];
     lane_call_t  *call;
 
@@ -280,13 +318,15 @@ lane_finish(lane_t *lane)
 
     lane->busy -= n;
     call->asked = call->slots[0]->alone ? 0 : lane_room(lane);
+    take = lane_ask(lane, call);
 
     fault_point("finish-call", NULL);
 
-    if (queue_finish(lane_redis(lane), &lane->queue, results, n,
-                     call->asked, call->token, lane_on_finish, call)
+    if (queue_finish(lane_redis(lane), &lane->queue, results, n, &take,
+                     lane_on_finish, call)
         != SLUICE_REDIS_OK)
     {
+        lane_asked(lane, call, 0);
         lane_unwritten(lane, call, &lane->finishes, QUEUE_READ_AWAY, NULL);
         lane_quiet(lane);
         free(call);
@@ -388,10 +428,15 @@ lane_on_take(void *data, const redisReply *reply)
     if (queue_read_taken(&lane->queue, reply, call->token, &taken)
         == QUEUE_READ_OK)
     {
+        lane_asked(lane, call, taken.njobs);
         lane_taken(lane, &taken, call->at);
 
-    } else if (reply) {
-        lane_quiet(lane);
+    } else {
+        lane_asked(lane, call, 0);
+
+        if (reply) {
+            lane_quiet(lane);
+        }
     }
 
     free(call);
@@ -402,6 +447,7 @@ lane_on_take(void *data, const redisReply *reply)
 bool
 lane_take(lane_t *lane)
 {
+    take_t        take;
     lane_call_t  *call;
 
     call = lane_call(lane);
@@ -411,13 +457,14 @@ lane_take(lane_t *lane)
     }
 
     call->asked = lane_room(lane);
+    take = lane_ask(lane, call);
 
     fault_point("take-call", NULL);
 
-    if (queue_take(lane_redis(lane), &lane->queue, call->asked,
-                   call->token, lane_on_take, call)
+    if (queue_take(lane_redis(lane), &lane->queue, &take, lane_on_take, call)
         != SLUICE_REDIS_OK)
     {
+        lane_asked(lane, call, 0);
         lane_quiet(lane);
         free(call);
         return false;

@@ -42,6 +42,8 @@ struct lane_s {
     int              calls;        /* takes and finishes in flight */
     int              others;       /* other calls in flight */
     uint64_t         seq;
+    double           floor;        /* part of the lowest class */
+    double           owed;         /* jobs of it that its floor is behind */
     int64_t          hold;         /* take nothing before */
     int64_t          quiet;        /* call nothing before */
     int64_t          skew;         /* ms, see lane_sleep_until() */
@@ -58,7 +60,7 @@ struct lane_s {
 /* a call in flight */
 typedef struct {
     lane_t   *lane;
-    size_t    n, asked;
+    size_t    n, asked, floor;
     uint64_t  seq;
     int64_t   at;        /* clock_ms() when it was made */
     char      token[64];

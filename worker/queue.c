@@ -18,6 +18,21 @@ const sluice_script_t *const  queue_scripts[] = {
 const size_t  queue_nscripts = sizeof(queue_scripts) / sizeof(queue_scripts[0]);
 
 
+static void
+queue_bucket(queue_t *queue, const char *name,
+    const sluice_gcra_limit_t *limit)
+{
+    size_t  len;
+
+    if (limit->interval) {
+        len = strlen(queue->limits);
+        snprintf(queue->limits + len, sizeof(queue->limits) - len,
+                 " %s:%lld:%lld", name, (long long) limit->interval,
+                 (long long) limit->tolerance);
+    }
+}
+
+
 int
 queue_init(queue_t *queue, const queue_settings_t *settings)
 {
@@ -56,6 +71,12 @@ queue_init(queue_t *queue, const queue_settings_t *settings)
     snprintf(queue->keep_failed, sizeof(queue->keep_failed), "%d:%lld",
              settings->keep_failed, (long long) settings->keep_failed_age);
 
+    queue_bucket(queue, "rate", &settings->limits.rate);
+    queue_bucket(queue, "quota", &settings->limits.quota);
+    queue_bucket(queue, "high", &settings->limits.high);
+    queue_bucket(queue, "medium", &settings->limits.medium);
+    queue_bucket(queue, "low", &settings->limits.low);
+
     queue->bullmq = settings->bullmq;
     queue->max_stalled = settings->max_stalled;
     queue->lock = settings->lock;
@@ -78,11 +99,11 @@ queue_text(sluice_redis_t *redis, const char *text)
 /* the six arguments with which a script takes */
 
 static void
-queue_take_arguments(sluice_redis_t *redis, const queue_t *queue, size_t count,
-    const char *token)
+queue_take_arguments(sluice_redis_t *redis, const queue_t *queue,
+    const take_t *take)
 {
-    sluice_redis_arg_int(redis, count);
-    queue_text(redis, token);
+    sluice_redis_arg_int(redis, take->count);
+    queue_text(redis, take->token);
     sluice_redis_arg_int(redis, queue->lock);
     queue_text(redis, "");
     queue_text(redis, "");
@@ -90,13 +111,33 @@ queue_take_arguments(sluice_redis_t *redis, const queue_t *queue, size_t count,
 }
 
 
+/* and those behind all others: schedulers, limits */
+
+static void
+queue_take_limits(sluice_redis_t *redis, const queue_t *queue,
+    const take_t *take)
+{
+    int   n;
+    char  floor[32];
+
+    queue_text(redis, "1");
+
+    n = take->floor ? snprintf(floor, sizeof(floor), "floor:%zu", take->floor)
+                    : 0;
+
+    sluice_redis_arg_begin(redis, n + strlen(queue->limits));
+    sluice_redis_piece(redis, floor, n);
+    sluice_redis_piece(redis, queue->limits, strlen(queue->limits));
+}
+
+
 sluice_redis_result_e
-queue_take(sluice_redis_t *redis, const queue_t *queue, size_t count,
-    const char *token, sluice_redis_reply_pt reply, void *data)
+queue_take(sluice_redis_t *redis, const queue_t *queue, const take_t *take,
+    sluice_redis_reply_pt reply, void *data)
 {
     sluice_redis_result_e  rc;
 
-    rc = sluice_redis_script(redis, &sluice_script_take, 1, 8, clock_ms());
+    rc = sluice_redis_script(redis, &sluice_script_take, 1, 9, clock_ms());
 
     if (rc != SLUICE_REDIS_OK) {
         return rc;
@@ -104,8 +145,8 @@ queue_take(sluice_redis_t *redis, const queue_t *queue, size_t count,
 
     queue_text(redis, queue->base);
     sluice_redis_arg_int(redis, queue->bullmq);
-    queue_take_arguments(redis, queue, count, token);
-    queue_text(redis, "1");
+    queue_take_arguments(redis, queue, take);
+    queue_take_limits(redis, queue, take);
 
     return sluice_redis_end(redis, reply, data);
 }
@@ -135,14 +176,14 @@ queue_iterate(sluice_redis_t *redis, const queue_t *queue, const job_t *job,
 
 sluice_redis_result_e
 queue_finish(sluice_redis_t *redis, const queue_t *queue,
-    const result_t *results, size_t n, size_t count, const char *token,
+    const result_t *results, size_t n, const take_t *take,
     sluice_redis_reply_pt reply, void *data)
 {
     size_t                  i, j, nargs;
     const result_t         *result;
     sluice_redis_result_e   rc;
 
-    nargs = 14 + 9 * n;
+    nargs = 15 + 9 * n;
 
     for (i = 0; i < n; i++) {
         nargs += results[i].nrecords;
@@ -160,7 +201,7 @@ queue_finish(sluice_redis_t *redis, const queue_t *queue,
     queue_text(redis, queue->claims);
 
     sluice_redis_arg_int(redis, queue->bullmq);
-    queue_take_arguments(redis, queue, count, token);
+    queue_take_arguments(redis, queue, take);
     queue_text(redis, queue->keep_completed);
     queue_text(redis, queue->keep_failed);
     sluice_redis_arg_int(redis, queue->metrics);
@@ -187,7 +228,7 @@ queue_finish(sluice_redis_t *redis, const queue_t *queue,
         }
     }
 
-    queue_text(redis, "1");
+    queue_take_limits(redis, queue, take);
 
     return sluice_redis_end(redis, reply, data);
 }

@@ -26,6 +26,7 @@ typedef struct {
     char     records[SLUICE_KEYS_MAX];
     char     claims[SLUICE_KEYS_MAX];     /* what claims' keys begin with */
     char     prefix[SLUICE_KEYS_MAX];
+    char     limits[256];                 /* the buckets that a take asks */
     char     keep_completed[48];
     char     keep_failed[48];
     int      bullmq;
@@ -45,9 +46,10 @@ typedef enum {
     TAKE_OK,         /* as many as asked for: there may be more */
     TAKE_IDLE,
     TAKE_DELAYED,    /* nothing until `value`, ms since 1970 */
-    TAKE_LIMITED,    /* by the queue's rate limit, for `value` ms */
+    TAKE_LIMITED,    /* by a rate limit, for `value` ms */
     TAKE_PAUSED,
     TAKE_FULL,       /* the queue's own concurrency */
+    TAKE_CLASS,      /* a class, for `value` ms; the others have no more */
     TAKE_REFUSED     /* `refused`: id, space, reason; it stays where it is */
 } take_status_e;
 
@@ -65,9 +67,17 @@ typedef enum {
     QUEUE_READ_WRONG     /* an error of ours or of the queue's data: logged */
 } queue_read_e;
 
-/* `token` is that of the leases; count <= QUEUE_BATCH */
+/*
+ * What a call may take: `token` is that of the leases; so many of the `count`
+ * jobs, at most QUEUE_BATCH, come from the lowest class first.
+ */
+typedef struct {
+    size_t       count, floor;
+    const char  *token;
+} take_t;
+
 sluice_redis_result_e queue_take(sluice_redis_t *redis, const queue_t *queue,
-    size_t count, const char *token, sluice_redis_reply_pt reply, void *data);
+    const take_t *take, sluice_redis_reply_pt reply, void *data);
 queue_read_e queue_read_taken(const queue_t *queue, const redisReply *reply,
     const char *token, taken_t *taken);
 
@@ -104,11 +114,11 @@ typedef struct {
 } result_t;
 
 /*
- * Completed and failed jobs; takes up to `count` new ones under `token` in the
- * same call.  n <= QUEUE_BATCH.
+ * Completed and failed jobs; takes new ones in the same call, none with a count
+ * of 0.  n <= QUEUE_BATCH.
  */
 sluice_redis_result_e queue_finish(sluice_redis_t *redis, const queue_t *queue,
-    const result_t *results, size_t n, size_t count, const char *token,
+    const result_t *results, size_t n, const take_t *take,
     sluice_redis_reply_pt reply, void *data);
 
 /* The other kinds; of RESULT_CHILDREN the value is kept.  n <= QUEUE_BATCH. */

@@ -144,7 +144,8 @@ queue_read_taken(const queue_t *queue, const redisReply *reply,
     queue_read_e  rc;
 
     static const char *const  statuses[] = {
-        "ok", "idle", "delayed", "limited", "paused", "full", "refused"
+        "ok", "idle", "delayed", "limited", "paused", "full", "class",
+        "refused"
     };
 
     memset(taken, 0, offsetof(taken_t, jobs));

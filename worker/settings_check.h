@@ -25,6 +25,9 @@ void settings_error(cfg_t *cfg, const char *fmt, ...)
 /* cfg_include() for what can be read */
 int settings_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv);
 
+/* neither white space nor a control character */
+bool settings_is_clean(const char *text);
+
 /* sluice_url_parse(); the path of a socket may be relative */
 const char *settings_url(sluice_url_t *url, const char *text);
 
@@ -54,6 +57,13 @@ extern cfg_opt_t  settings_admin_opts[];
 void settings_admin(settings_t *settings, cfg_t *cfg);
 void settings_admin_free(settings_t *settings);
 const char *settings_listen(const char *value);
+
+/* settings_limits.c; "5%" -> 0.05, or -1 */
+double settings_percent(const char *value);
+void settings_limits(limits_t *limits, cfg_t *sec);
+
+/* NULL, or what two queues of one prefix, which share it, say differently */
+const char *settings_limits_differ(const limits_t *one, const limits_t *two);
 
 /* "debug", "info", "warn", "error" -> LOG_*_, or -1 */
 int settings_log_level(const char *name);

@@ -14,6 +14,13 @@ cfg_opt_t  settings_queue_opts[] = {
     CFG_STR("schedule", "messages", CFGF_NONE),
     CFG_INT("bullmq", 6, CFGF_NONE),
     CFG_INT("concurrency", 50, CFGF_NONE),
+    CFG_STR("floor", "5%", CFGF_NONE),
+    CFG_STR("rate", NULL, CFGF_NODEFAULT),
+    CFG_INT("burst", 0, CFGF_NODEFAULT),
+    CFG_STR("rate_high", NULL, CFGF_NODEFAULT),
+    CFG_STR("rate_medium", NULL, CFGF_NODEFAULT),
+    CFG_STR("rate_low", NULL, CFGF_NODEFAULT),
+    CFG_INT("quota", 0, CFGF_NONE),
     CFG_STR("lock", "30s", CFGF_NONE),
     CFG_STR("stalled", "30s", CFGF_NONE),
     CFG_INT("max_stalled", 1, CFGF_NONE),
@@ -129,15 +136,26 @@ settings_queue(settings_t *settings, cfg_t *cfg, cfg_t *sec,
     queue->keep_failed_bytes = cfg_getint(sec, "keep_failed_bytes");
     queue->metrics = cfg_getint(sec, "metrics");
 
+    settings_limits(&queue->limits, sec);
     settings_schedule(queue, cfg, sec);
     settings_channel(queue, settings, sec);
 
     for (i = 0; i < settings->nqueues; i++) {
         other = &settings->queues[i];
 
-        if (strcmp(other->prefix, queue->prefix) == 0
-            && strcmp(other->name, queue->name) == 0)
-        {
+        if (strcmp(other->prefix, queue->prefix) != 0) {
+            continue;
+        }
+
+        text = settings_limits_differ(&other->limits, &queue->limits);
+
+        if (text) {
+            settings_error(sec, "queue \"%s\": %s differs from that of \"%s\","
+                           " and is shared by all queues of \"%s\"",
+                           cfg_title(sec), text, other->name, queue->prefix);
+        }
+
+        if (strcmp(other->name, queue->name) == 0) {
             settings_error(sec, "queue \"%s\": \"%s:%s\" is already worked by"
                            " another queue section", cfg_title(sec),
                            queue->prefix, queue->name);

@@ -70,6 +70,14 @@ typedef struct {
     double           rate;        /* a second, by the provider; 80 */
 } number_t;
 
+/* what a queue's takes ask; an interval of 0: no such bucket */
+typedef struct {
+    double               floor;    /* part of the lowest class, 0.05 */
+    sluice_gcra_limit_t  rate;     /* of all queues of the prefix */
+    sluice_gcra_limit_t  quota;    /* the same, a day */
+    sluice_gcra_limit_t  high, medium, low;
+} limits_t;
+
 typedef struct {
     char            *name;        /* section title: queue "messages" */
     char            *tenant;      /* or NULL */
@@ -78,6 +86,7 @@ typedef struct {
     channel_t       *channel;     /* QUEUE_SEND */
     int              bullmq;      /* 5 or 6 */
     int              concurrency; /* jobs at once, 50 */
+    limits_t         limits;
     sluice_retry_t   retry;       /* of jobs without attempts */
     int64_t          lock;        /* lease, ms, 30000 */
     int64_t          stalled;     /* interval of the stalled check, ms, 30000 */

@@ -139,6 +139,38 @@ ${QUEUE}`, ['a.conf:3: channel "c": kind must be cloud_api',
     ['a rate', `${REDIS}number "1" { rate = 0 }\n${QUEUE}`,
         ['a.conf:2: number "1": rate must be from 0.001 to 100000 messages a'
             + ' second']],
+    ['limits', `${REDIS}queue "q" { kind = noop tenants = {"a", "b"}
+  floor = "12.5%" rate = "50r/s" burst = 100 quota = 100000
+  rate_high = "10r/s" rate_medium = "10r/5s" rate_low = "300r/m" }
+queue "r" { kind = noop prefix = "{a}" rate = "50r/s" burst = 100 }
+queue "s" { kind = noop rate = "1r/s" }
+`, []],
+    ['wrong limits', `${REDIS}queue "q" { kind = noop
+  floor = "51%"
+  rate = "50"
+  burst = -1
+  rate_high = "0r/s"
+  rate_medium = "r/s"
+  rate_low = "1r/y"
+  quota = -1 }
+`, ['a.conf:3: queue "q": floor must be from 0% to 50%',
+        ...['4: queue "q": rate', '6: queue "q": rate_high',
+            '7: queue "q": rate_medium', '8: queue "q": rate_low'].map((one) =>
+            `a.conf:${one} must be a rate such as "50r/s", "10r/5s", "300r/m"`),
+        'a.conf:5: queue "q": burst must be from 0 to 1000000',
+        'a.conf:9: queue "q": quota must be 0 (none) or a number of jobs a day']
+        .sort((a, b) => a.split(':')[1] - b.split(':')[1])],
+    ['a floor without its sign', `${REDIS}queue "q" { kind = noop floor = "5" }\n`,
+        ['a.conf:2: queue "q": floor must be from 0% to 50%']],
+    ['a burst of nothing', `${REDIS}queue "q" { kind = noop burst = 5 }\n`,
+        ['a.conf:2: queue "q": burst needs a rate']],
+    ['a rate, and another one', `${REDIS}queue "q" { kind = noop rate = "1r/s" }
+queue "r" { kind = noop rate = "2r/s" quota = 5 }
+queue "s" { kind = noop rate = "1r/s" quota = 6 }
+`, ['a.conf:3: queue "r": rate or burst differs from that of "q", and is shared'
+        + ' by all queues of "bull"',
+    'a.conf:4: queue "s": rate or burst differs from that of "r", and is shared'
+        + ' by all queues of "bull"']],
     ['a number twice', `${REDIS}number "1" { }\nnumber "1" { }\n${QUEUE}`,
         [/^a.conf:3: found duplicate title/]],
     ['a secret without a variable', `${REDIS}number "1" { token = "env:NONE" }\n${
