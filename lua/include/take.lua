@@ -289,6 +289,12 @@ local function take(count, own_max, own_duration, schedulers, limits)
     end
 
     if taken == count then
+        -- a worker with room may sleep: it is told of the next to come
+        if call('LLEN', base .. 'wait') == 0
+            and call('ZCARD', base .. 'prioritized') == 0
+        then
+            call('ZREM', base .. 'marker', '0')
+        end
         return {'ok', 0, jobs}
     end
     if bucket_cut and taken == room then

@@ -45,6 +45,9 @@ async function told(server) {
     await s.take(2);
     await s.add({ id: 'e-4' });
     await said(0, 'nor while there is something in the line');
+    await s.take(2);
+    await s.add({ id: 'e-4b' });
+    await said(1, 'when the last ones were taken, to whoever sleeps');
     let { status } = await s.take(10);
     tap.is(status, 'idle', 'the line is empty');
     tap.is(await redis.exists('{acme}:q:marker'), 0, 'and the marker away');
