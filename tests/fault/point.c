@@ -3,7 +3,7 @@
  * environment:
  *
  *   SLUICE_FAULT=STEP:N      when it comes to the step for the N-th time
- *   SLUICE_FAULT=STEP=TEXT   when it does so with a job whose id begins so
+ *   SLUICE_FAULT=STEP=TEXT   when it does so with a job whose id holds it
  *   SLUICE_FAULT_STOP=1      there it stops, as by SIGSTOP
  *   SLUICE_FAULT_UUID=TEXT   is in the token of each lease
  *
@@ -36,8 +36,7 @@ fault_point(const char *step, const char *job)
     fault += n;
 
     if ((*fault == ':' && ++seen == atoi(fault + 1))
-        || (*fault == '=' && job
-            && strncmp(job, fault + 1, strlen(fault + 1)) == 0))
+        || (*fault == '=' && job && strstr(job, fault + 1)))
     {
         (void) kill(getpid(), getenv("SLUICE_FAULT_STOP") ? SIGSTOP : SIGKILL);
     }
