@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "core/json.h"
 #include "worker/ctl.h"
+#include "worker/text.h"
 
 
 void
@@ -71,34 +71,15 @@ ctl_time(int64_t ms)
 json_t *
 ctl_string(const char *text, size_t len)
 {
-    size_t    n;
-    json_t   *value;
-    uint8_t  *escaped;
+    json_t  *value;
 
-    value = json_stringn(text, len);
+    value = text_json(text, len);
 
-    if (value != NULL) {
-        return value;
-    }
-
-    /* not UTF-8: by way of an escaped text, which is */
-
-    n = sluice_json_escape(NULL, (const uint8_t *) text, len);
-    escaped = malloc(n + 2);
-
-    if (escaped == NULL) {
+    if (value == NULL) {
         ctl_fail(CTL_REDIS, "out of memory");
     }
 
-    escaped[0] = '"';
-    (void) sluice_json_escape(escaped + 1, (const uint8_t *) text, len);
-    escaped[n + 1] = '"';
-
-    value = json_loadb((char *) escaped, n + 2,
-                       JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
-    free(escaped);
-
-    return value ? value : json_null();
+    return value;
 }
 
 

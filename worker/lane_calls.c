@@ -213,6 +213,13 @@ lane_written(lane_t *lane, slot_t *slot, int code)
                   "reason", "%s", queue_code(code), NULL);
     }
 
+    if (slot->result.kind == RESULT_FAILED
+        && (code == 0 || (slot->unsure && code >= -3)))
+    {
+        lane_tell(lane, HOOK_FAILED, slot, slot->job->id, slot->result.value,
+                  0);
+    }
+
     lane_free(lane, slot);
 }
 

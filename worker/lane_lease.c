@@ -132,6 +132,7 @@ lane_on_recover(void *data, const redisReply *reply)
     for (i = 0; (id = queue_read_id(reply, i)) != NULL; i++) {
         log_event(LOG_WARN_, "stalled", "queue", "%s", lane->queue.name,
                   "job", "%s", id, NULL);
+        lane_tell(lane, HOOK_STALLED, NULL, id, NULL, 0);
     }
 
     if (i) {

@@ -8,6 +8,7 @@
 #ifndef SLUICE_WORKER_LANE_PARTS_H
 #define SLUICE_WORKER_LANE_PARTS_H
 
+#include "worker/hook.h"
 #include "worker/lane.h"
 
 
@@ -55,6 +56,8 @@ struct lane_s {
     bool             heeds;        /* asleep, and a marker may wake it */
     bool             flowing;      /* the last take found all it asked for */
     bool             marked;       /* a marker came since the last take */
+    take_status_e    told;         /* of the last take, as hooks know it */
+    bool             worked;       /* since it was drained */
 };
 
 /* a call in flight */
@@ -100,6 +103,11 @@ bool lane_children(lane_t *lane, slot_t *slot, int code);
 
 /* lane_scheduler.c: one call, or none; false when it could not be queued */
 bool lane_iterate(lane_t *lane);
+
+/* lane_hooks.c: slot or job where it is one's event, else NULL */
+void lane_tell(lane_t *lane, hook_event_e event, const slot_t *slot,
+    const char *job, const char *reason, int64_t wait);
+void lane_tell_taken(lane_t *lane, const taken_t *taken);
 
 /* lane_lease.c */
 void lane_extend(lane_t *lane);

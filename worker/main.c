@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "worker/admin/admin.h"
 #include "worker/fault.h"
+#include "worker/hooks.h"
 #include "worker/link.h"
 #include "worker/run.h"
 
@@ -252,6 +253,8 @@ main_on_reload(evutil_socket_t fd, short what, void *data)
             admin_settings(daemon->admin, settings);
         }
 
+        hooks_settings(settings);
+
         log_init(settings->log_file, settings->log_level, settings->log_json);
         log_event(LOG_INFO_, "reloaded", "file", "%s", daemon->file, NULL);
     }
@@ -313,6 +316,15 @@ main_run(daemon_t *daemon, settings_t *settings)
 
     daemon->drain = settings->drain;
     daemon->deadline = event_new(daemon->base, -1, 0, main_on_deadline, daemon);
+
+    if (hooks_open(daemon->base, settings) != 0) {
+        fprintf(stderr, "sluiced: out of memory\n");
+        event_free(daemon->deadline);
+        event_base_free(daemon->base);
+        settings_free(settings);
+        return 1;
+    }
+
     daemon->run = run_open(daemon->base, settings, main_on_drained, daemon,
                            why, sizeof(why));
 
@@ -331,6 +343,7 @@ main_run(daemon_t *daemon, settings_t *settings)
             settings_free(settings);
         }
 
+        hooks_close();
         event_free(daemon->deadline);
         event_base_free(daemon->base);
         return 1;
@@ -354,6 +367,7 @@ main_run(daemon_t *daemon, settings_t *settings)
 
     admin_close(daemon->admin);
     run_close(daemon->run);
+    hooks_close();
     log_event(LOG_INFO_, "stopped", NULL);
 
     while (i) {

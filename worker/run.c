@@ -17,6 +17,7 @@
 #include <event2/util.h>
 #include "worker/attempt.h"
 #include "worker/fault.h"
+#include "worker/hooks.h"
 #include "worker/run_parts.h"
 
 
@@ -374,10 +375,18 @@ static void
 run_stop_sending(work_t *work, const verdict_t *verdict, int64_t ms)
 {
     bool            number;
+    hook_told_t     told = { .event = HOOK_PAUSED };
     const queue_t  *queue;
 
     number = (verdict->kind == VERDICT_PAUSE_NUMBER);
     queue = lane_queue(work->slot->lane);
+
+    told.queue = queue->name;
+    told.job = work->slot->job->id;
+    told.name = work->slot->job->name;
+    told.reason = verdict->reason;
+    told.wait = ms;
+    hooks_tell(&told);
 
     run_set_pause(work->queue->run, number ? work->message.sender
                                            : queue->name, ms);

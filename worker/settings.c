@@ -57,6 +57,7 @@ static cfg_opt_t  settings_opts[] = {
     CFG_INT("connections", 512, CFGF_NONE),
     CFG_SEC("log", log_opts, CFGF_NONE),
     CFG_SEC("admin", settings_admin_opts, CFGF_NONE),
+    CFG_SEC("hook", settings_hook_opts, SETTINGS_TITLED),
     CFG_SEC("schedule", schedule_opts, SETTINGS_TITLED),
     CFG_SEC("channel", channel_opts, SETTINGS_TITLED),
     CFG_SEC("number", number_opts, SETTINGS_TITLED),
@@ -247,6 +248,7 @@ settings_build(cfg_t *cfg)
     settings_numbers(settings, cfg);
     settings_queues(settings, cfg);
     settings_admin(settings, cfg);
+    settings_hooks(settings, cfg);
 
     return settings;
 }
@@ -370,6 +372,11 @@ settings_free(settings_t *settings)
         free(settings->numbers[i].token);
     }
 
+    for (i = 0; i < settings->nhooks; i++) {
+        settings_hook_free(&settings->hooks[i]);
+    }
+
+    free(settings->hooks);
     settings_admin_free(settings);
     free(settings->queues);
     free(settings->channels);

@@ -65,6 +65,16 @@ void settings_limits(limits_t *limits, cfg_t *sec);
 /* NULL, or what two queues of one prefix, which share it, say differently */
 const char *settings_limits_differ(const limits_t *one, const limits_t *two);
 
+/* settings_hook.c: hook { }; and the checks of its settings */
+extern cfg_opt_t  settings_hook_opts[];
+void settings_hooks(settings_t *settings, cfg_t *cfg);
+void settings_hook_copy(hook_settings_t *to, const hook_settings_t *from);
+void settings_hook_free(hook_settings_t *hook);
+const char *settings_hook_on(cfg_opt_t *opt, const char *value);
+const char *settings_hook_url(cfg_opt_t *opt, const char *value);
+const char *settings_hook_command(cfg_opt_t *opt, const char *value);
+const char *settings_hook_rate(cfg_opt_t *opt, const char *value);
+
 /* "debug", "info", "warn", "error" -> LOG_*_, or -1 */
 int settings_log_level(const char *name);
 

@@ -20,6 +20,11 @@
  *   store/       communication_logs in SQLite
  *   zones.c      the time zones of this machine, by name
  *   scheduler.c  a job scheduler's next time, from the opts of its job
+ *   hook.c       what an operator is told, and how often         (pure)
+ *   hooks.c      tells it: by HTTP, or by a command (hook_command.c)
+ *   job_new.c    the members of a new job or scheduler           (pure)
+ *   queue_admin.c, queue_new.c, queue_get.c   what people do with a queue
+ *   text.c       text from elsewhere as JSON                     (pure)
  *   admin/       the REST API over queues
  *   ctl_*.c      sluicectl
  *
@@ -103,6 +108,26 @@ typedef struct {
     char            *secret;
 } admin_key_t;
 
+/* what a hook may hear of */
+typedef enum {
+    HOOK_FAILED,     /* a job, for good */
+    HOOK_STALLED,    /* a job, whose worker was gone */
+    HOOK_DRAINED,    /* a queue has nothing left to do now */
+    HOOK_PAUSED,     /* a queue, or what a provider let stop */
+    HOOK_LIMITED,    /* a queue, by its rate */
+    HOOK_MAX
+} hook_event_e;
+
+typedef struct {
+    char             *name;
+    bool              on[HOOK_MAX];
+    char             *url, *command;   /* one of them */
+    char             *secret;          /* or NULL */
+    int64_t           interval;        /* us between two messages */
+    int64_t           timeout;         /* ms */
+    char            **queues; size_t nqueues;    /* none: all */
+} hook_settings_t;
+
 typedef struct {
     sluice_url_t      redis;
     tls_t            *redis_tls;       /* of rediss://, else NULL */
@@ -120,6 +145,7 @@ typedef struct {
     number_t         *numbers;  size_t nnumbers;
     char             *admin_listen;    /* "unix:PATH", "ADDRESS:PORT", NULL */
     admin_key_t      *admin_keys; size_t nadmin_keys;
+    hook_settings_t  *hooks; size_t nhooks;
 } settings_t;
 
 /*

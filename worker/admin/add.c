@@ -52,7 +52,7 @@ add_replied(void *data, const redisReply *reply)
     }
 
     call_answer(call, strcmp(what, "added") == 0 ? 201 : 200,
-                json_pack("{s:o, s:s}", "id", call_string(id, strlen(id)),
+                json_pack("{s:o, s:s}", "id", text_json(id, strlen(id)),
                           "result", what));
 }
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <event2/buffer.h>
-#include "core/json.h"
 #include "worker/admin/parts.h"
 
 
@@ -74,11 +73,11 @@ call_problem(call_t *call, int status, const char *field, const char *fmt,
 
     problem = json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank",
                         "title", title, "status", status, "detail",
-                        call_string(text, strlen(text)));
+                        text_json(text, strlen(text)));
 
     if (problem && field) {
         json_object_set_new(problem, "field",
-                            call_string(field, strlen(field)));
+                            text_json(field, strlen(field)));
     }
 
     call_end(call, status, "application/problem+json", problem);
@@ -172,35 +171,4 @@ call_key(call_t *call, const char *command, const char *head,
     free(key);
 
     return rc;
-}
-
-
-json_t *
-call_string(const char *text, size_t len)
-{
-    json_t   *value;
-    uint8_t  *quoted;
-    size_t    n;
-
-    if (sluice_json_is_text((const uint8_t *) text, len)) {
-        return json_stringn(text, len);
-    }
-
-    /* what is no UTF-8 becomes U+FFFD */
-
-    n = sluice_json_escape(NULL, (const uint8_t *) text, len);
-    quoted = malloc(n + 2);
-
-    if (quoted == NULL) {
-        return NULL;
-    }
-
-    quoted[0] = '"';
-    sluice_json_escape(quoted + 1, (const uint8_t *) text, len);
-    quoted[n + 1] = '"';
-    value = json_loadb((const char *) quoted, n + 2,
-                       JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
-    free(quoted);
-
-    return value;
 }

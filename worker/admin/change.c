@@ -113,7 +113,7 @@ change_replied(void *data, const redisReply *reply)
     }
 
     call_answer(call, 200, json_pack("{s:o}", "id",
-                                     call_string(call->route.id,
+                                     text_json(call->route.id,
                                                  strlen(call->route.id))));
 }
 
@@ -285,7 +285,7 @@ job_step(call_t *call)
     }
 
     call_answer(call, 200, json_pack("{s:o}", "id",
-                                     call_string(id, strlen(id))));
+                                     text_json(id, strlen(id))));
 }
 
 

@@ -120,7 +120,7 @@ stream_event(struct evbuffer *buffer, const redisReply *entry,
                                     (size_t) key->len))
             {
                 json_object_set_new(data, key->str,
-                                    call_string(value->str,
+                                    text_json(value->str,
                                                 (size_t) value->len));
             }
 

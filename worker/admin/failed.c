@@ -76,7 +76,7 @@ failed_count(call_t *call, const char *id, const char *error, size_t len)
 
     /* the fingerprint of bytes that are no text may be none */
 
-    name = call_string(text, strlen(text));
+    name = text_json(text, strlen(text));
     kind = json_object_get(call->answer, json_string_value(name));
 
     if (kind == NULL) {
@@ -91,7 +91,7 @@ failed_count(call_t *call, const char *id, const char *error, size_t len)
                             json_object_get(kind, "jobs")) + 1));
 
     if (json_array_size(ids) < FAILED_KIND) {
-        json_array_append_new(ids, call_string(id, strlen(id)));
+        json_array_append_new(ids, text_json(id, strlen(id)));
     }
 
     json_decref(name);

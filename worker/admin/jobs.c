@@ -141,7 +141,7 @@ jobs_json(const char *text)
 
     value = json_loads(text, JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
 
-    return value ? value : call_string(text, strlen(text));
+    return value ? value : text_json(text, strlen(text));
 }
 
 
@@ -157,15 +157,15 @@ jobs_row(const queue_row_t *row, job_state_e state)
 {
     return json_pack("{s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
                      " s:o, s:I, s:I, s:I}",
-                     "id", call_string(row->id, strlen(row->id)),
+                     "id", text_json(row->id, strlen(row->id)),
                      "state", queue_states[state], "gone", row->gone,
-                     "name", call_string(row->name, strlen(row->name)),
+                     "name", text_json(row->name, strlen(row->name)),
                      "data", jobs_json(row->data),
                      "opts", jobs_json(row->opts),
                      "progress", jobs_json(row->progress),
                      "returnvalue", jobs_json(row->returnvalue),
                      "error", row->reason[0]
-                     ? call_string(row->reason, strlen(row->reason))
+                     ? text_json(row->reason, strlen(row->reason))
                      : json_null(),
                      "timestamp", jobs_time(row->timestamp),
                      "started", jobs_time(row->started),

@@ -102,7 +102,7 @@ requeue_refused(call_t *call, const char *id, int code)
 {
     json_array_append_new(call->answer,
                           json_pack("{s:o, s:s}",
-                                    "id", call_string(id, strlen(id)),
+                                    "id", text_json(id, strlen(id)),
                                     "why", call_why(code)));
 }
 

@@ -13,6 +13,7 @@
 #include "worker/links.h"
 #include "worker/queue_admin.h"
 #include "worker/queue_new.h"
+#include "worker/text.h"
 
 
 typedef struct call_s  call_t;
@@ -77,9 +78,6 @@ void call_drop(call_t *call);
 /* a command of one key, the head and what is behind it */
 sluice_redis_result_e call_key(call_t *call, const char *command,
     const char *head, const char *rest, sluice_redis_reply_pt reply);
-
-/* text that may be no UTF-8 */
-json_t *call_string(const char *text, size_t len);
 
 
 /* --------------------------------------------------------------- params.c */

@@ -30,8 +30,8 @@ repeat_scheduled(void *data, const redisReply *reply)
 
     call_answer(call, call->route.what == ROUTE_REPEAT_ADD ? 201 : 200,
                 json_pack("{s:o, s:o}",
-                          "id", call_string(call->text, strlen(call->text)),
-                          "job", call_string(id, strlen(id))));
+                          "id", text_json(call->text, strlen(call->text)),
+                          "job", text_json(id, strlen(id))));
 }
 
 
@@ -370,7 +370,7 @@ repeat_ranged(void *data, const redisReply *reply)
 
         json_array_append_new(call->answer,
                               json_pack("{s:o, s:I}",
-                                        "id", call_string(id->str,
+                                        "id", text_json(id->str,
                                                           (size_t) id->len),
                                         "next", (json_int_t)
                                         strtoll(at->str, NULL, 10)));
