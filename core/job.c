@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <openssl/evp.h>
 #include "core/job.h"
+#include "core/json.h"
 
 
 size_t
@@ -44,9 +46,44 @@ sluice_job_opts(char *dst, const sluice_job_opts_t *opts)
         len += (size_t) n;
     }
 
+    if (opts->group_len) {
+        n = snprintf(dst + len, SLUICE_JOB_OPTS_MAX + opts->group_len - len,
+                     ",\"groupKey\":\"%.*s\"",
+                     (int) opts->group_len, opts->group);
+        len += (size_t) n;
+    }
+
     dst[len++] = '}';
 
     return len;
+}
+
+
+size_t
+sluice_job_group(char *dst, const char *text, size_t len)
+{
+    unsigned int   i, n;
+    unsigned char  digest[EVP_MAX_MD_SIZE];
+
+    static const char  hex[] = "0123456789abcdef";
+
+    if (len <= SLUICE_JOB_GROUP) {
+        return sluice_json_escape((uint8_t *) dst, (const uint8_t *) text,
+                                  len);
+    }
+
+    if (EVP_Digest(text, len, digest, &n, EVP_sha1(), NULL) != 1) {
+        return 0;
+    }
+
+    *dst++ = '#';
+
+    for (i = 0; i < n; i++) {
+        *dst++ = hex[digest[i] >> 4];
+        *dst++ = hex[digest[i] & 0xf];
+    }
+
+    return 1 + 2 * n;
 }
 
 

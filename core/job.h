@@ -13,7 +13,9 @@
 
 #define SLUICE_JOB_PRIORITY_MAX  2097151            /* BullMQ's */
 #define SLUICE_JOB_ATTEMPTS_MAX  10000
-#define SLUICE_JOB_OPTS_MAX      320                /* bytes of the text */
+#define SLUICE_JOB_OPTS_MAX      352                /* bytes without a group */
+#define SLUICE_JOB_GROUP         128                /* bytes of its key */
+#define SLUICE_JOB_GROUP_MAX     (SLUICE_JOB_GROUP * 6)
 
 
 typedef enum {
@@ -31,16 +33,26 @@ typedef struct {
     const char           *dedupe;      /* key, of sluice_keys_safe(), or NULL */
     size_t                dedupe_len;
     int64_t               dedupe_ttl;  /* ms */
+    const char           *group;       /* of sluice_job_group() */
+    size_t                group_len;   /* 0 none */
 } sluice_job_opts_t;
 
 
 /*
  * {"attempts":3,"backoff":{"type":"fixed","delay":5000},"priority":10,
- * "delay":60000,"de":{"id":"evt_1","ttl":86400000}}: attempts always, as stock
- * clients do, the rest when it is set.  dst has room for SLUICE_JOB_OPTS_MAX.
- * Returns the length.
+ * "delay":60000,"de":{"id":"evt_1","ttl":86400000},"groupKey":"+49 30"}:
+ * attempts always, as stock clients do, the rest when it is set.  dst has room
+ * for SLUICE_JOB_OPTS_MAX and the group.  Returns the length.
  */
 size_t sluice_job_opts(char *dst, const sluice_job_opts_t *opts);
+
+/*
+ * The text as the inside of a JSON string; one over SLUICE_JOB_GROUP bytes as
+ * '#' and the hex digits of its SHA-1, which lua/include/group.lua makes of it
+ * too.  dst has room for SLUICE_JOB_GROUP_MAX.  Returns the length, or 0 when
+ * OpenSSL refuses the digest.
+ */
+size_t sluice_job_group(char *dst, const char *text, size_t len);
 
 /* "high" 0, "medium" 10, "low" 100, or a number; -1 when it is none */
 int64_t sluice_job_priority(const char *text, size_t len);

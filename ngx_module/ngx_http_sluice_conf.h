@@ -175,6 +175,7 @@ typedef struct {
     ngx_http_complex_value_t       *id;         /* without its "e-" or "m-" */
     ngx_http_complex_value_t       *priority;   /* NULL: constant */
     ngx_http_complex_value_t       *delay;      /* NULL: constant */
+    ngx_http_complex_value_t       *group;      /* NULL: constant */
     sluice_job_opts_t               options;    /* the constant ones */
     ngx_str_t                       opts;       /* their text */
     ngx_str_t                       base;       /* queue and prefix constant */

@@ -14,8 +14,6 @@ static ngx_int_t ngx_http_sluice_enqueue_id(ngx_http_request_t *r,
 static ngx_int_t ngx_http_sluice_enqueue_type(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue,
     const ngx_http_sluice_verify_t *verify);
-static ngx_int_t ngx_http_sluice_enqueue_opts(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_int_t ngx_http_sluice_enqueue_data(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_int_t ngx_http_sluice_enqueue_envelope(ngx_http_request_t *r,
@@ -303,108 +301,6 @@ ngx_http_sluice_enqueue_type(ngx_http_request_t *r,
     if (item->type.len == 0) {
         item->type = verify->name;
     }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_sluice_enqueue_priority(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue)
-{
-    int64_t    number;
-    ngx_str_t  value;
-
-    item->priority = enqueue->options.priority;
-
-    if (enqueue->priority == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, enqueue->priority, &value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    number = value.len ? sluice_job_priority((char *) value.data, value.len)
-                       : 0;
-
-    if (number < 0) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "sluice_enqueue: the value of \"%V\" is not a "
-                      "priority, none is set", &enqueue->priority->value);
-        number = 0;
-    }
-
-    item->priority = number;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_sluice_enqueue_opts(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf)
-{
-    int64_t                           number;
-    ngx_str_t                         value;
-    sluice_job_opts_t                 options;
-    const ngx_http_sluice_enqueue_t  *enqueue;
-
-    enqueue = conf->enqueue;
-
-    item->opts = enqueue->opts;
-    item->priority = enqueue->options.priority;
-    item->delay = enqueue->options.delay;
-
-    options = enqueue->options;
-
-    if (ngx_http_sluice_dedupe_key(r, item, conf, &options) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (enqueue->priority == NULL && enqueue->delay == NULL
-        && options.dedupe == NULL && item->wait == 0)
-    {
-        return NGX_OK;
-    }
-
-    if (ngx_http_sluice_enqueue_priority(r, item, enqueue) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (enqueue->delay) {
-
-        if (ngx_http_complex_value(r, enqueue->delay, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        number = value.len ? ngx_http_sluice_delay(&value) : 0;
-
-        if (number < 0 || number > NGX_HTTP_SLUICE_DELAY_MAX) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "sluice_enqueue: the value of \"%V\" is not a "
-                          "time, none is set", &enqueue->delay->value);
-            number = 0;
-        }
-
-        item->delay = number;
-    }
-
-    /* of an item that is over its rate */
-
-    if (item->wait > item->delay) {
-        item->delay = item->wait;
-    }
-
-    item->opts.data = ngx_pnalloc(r->pool, SLUICE_JOB_OPTS_MAX);
-    if (item->opts.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    options.priority = item->priority;
-    options.delay = item->delay;
-
-    item->opts.len = sluice_job_opts((char *) item->opts.data, &options);
 
     return NGX_OK;
 }

@@ -55,6 +55,7 @@ static const ngx_http_sluice_parameter_t  ngx_http_sluice_parameters[] = {
     { ngx_string("delay="),    ngx_http_sluice_set_delay },
     { ngx_string("attempts="), ngx_http_sluice_set_attempts },
     { ngx_string("backoff="),  ngx_http_sluice_set_backoff },
+    { ngx_string("group="),    ngx_http_sluice_set_group },
     { ngx_string("envelope="), ngx_http_sluice_set_envelope },
     { ngx_string("headers="),  ngx_http_sluice_set_headers },
     { ngx_string("redact="),   ngx_http_sluice_set_redact }
@@ -233,7 +234,9 @@ ngx_http_sluice_enqueue_merge(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    enqueue->opts.data = ngx_pnalloc(cf->pool, SLUICE_JOB_OPTS_MAX);
+    enqueue->opts.data = ngx_pnalloc(cf->pool,
+                                     SLUICE_JOB_OPTS_MAX
+                                     + enqueue->options.group_len);
     if (enqueue->opts.data == NULL) {
         return NGX_CONF_ERROR;
     }

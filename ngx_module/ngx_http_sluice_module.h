@@ -54,6 +54,7 @@ struct ngx_http_sluice_item_s {
     ngx_str_t                       dedupe;     /* "ttl:key" or empty */
     ngx_str_t                       event;      /* what it is known by */
     ngx_str_t                       number;     /* of a split item */
+    ngx_str_t                       contact;    /* and who wrote, or is told */
     const sluice_split_item_t      *part;       /* NULL: the whole body */
     ngx_str_t                       head;       /* around the body */
     ngx_str_t                       data;
@@ -437,6 +438,9 @@ size_t ngx_http_sluice_enqueue_base(u_char *base, const ngx_str_t *tenant,
 /* item->priority.  NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_sluice_enqueue_priority(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_enqueue_t *enqueue);
+/* item->opts, priority and delay, and what dedupes it.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_sluice_enqueue_opts(ngx_http_request_t *r,
+    ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
 /* The whole job.  NGX_OK; NGX_DECLINED: it is too large; NGX_ERROR. */
 ngx_int_t ngx_http_sluice_enqueue_job(ngx_http_request_t *r,
     ngx_http_sluice_item_t *item, const ngx_http_sluice_loc_conf_t *conf);
@@ -449,6 +453,8 @@ char *ngx_http_sluice_set_delay(ngx_conf_t *cf,
 char *ngx_http_sluice_set_attempts(ngx_conf_t *cf,
     ngx_http_sluice_enqueue_t *enqueue, ngx_str_t *value);
 char *ngx_http_sluice_set_backoff(ngx_conf_t *cf,
+    ngx_http_sluice_enqueue_t *enqueue, ngx_str_t *value);
+char *ngx_http_sluice_set_group(ngx_conf_t *cf,
     ngx_http_sluice_enqueue_t *enqueue, ngx_str_t *value);
 
 /* "5s", or ms as a number; else -1 */

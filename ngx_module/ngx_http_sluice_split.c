@@ -14,8 +14,8 @@
 
 static ngx_int_t ngx_http_sluice_split_room(ngx_http_request_t *r,
     sluice_split_t *split);
-static ngx_int_t ngx_http_sluice_split_number(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item);
+static ngx_int_t ngx_http_sluice_split_string(ngx_pool_t *pool,
+    ngx_str_t *string, const sluice_text_t *text);
 static ngx_int_t ngx_http_sluice_split_whose(ngx_http_request_t *r,
     ngx_http_sluice_ctx_t *ctx, const ngx_http_sluice_loc_conf_t *conf);
 static ngx_int_t ngx_http_sluice_split_job(ngx_http_request_t *r,
@@ -144,6 +144,7 @@ ngx_http_sluice_split_read(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
     const char              *what;
     sluice_split_t          *split;
     sluice_split_result_e    result;
+    const sluice_text_t     *people;
     ngx_http_sluice_item_t  *item;
 
     split = ngx_pcalloc(r->pool, sizeof(sluice_split_t));
@@ -198,7 +199,16 @@ ngx_http_sluice_split_read(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
         item->ctx = ctx;
         item->part = &split->items[i];
 
-        if (ngx_http_sluice_split_number(r, item) != NGX_OK) {
+        people = item->part->people;
+
+        if (ngx_http_sluice_split_string(r->pool, &item->number,
+                                         sluice_split_number(split, item->part))
+            != NGX_OK
+            || ngx_http_sluice_split_string(r->pool, &item->contact,
+                                            people[1].len ? &people[1]
+                                                          : &people[0])
+               != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -229,36 +239,34 @@ ngx_http_sluice_split_room(ngx_http_request_t *r, sluice_split_t *split)
 }
 
 
+/* a string of the JSON, with its escapes or without */
+
 static ngx_int_t
-ngx_http_sluice_split_number(ngx_http_request_t *r,
-    ngx_http_sluice_item_t *item)
+ngx_http_sluice_split_string(ngx_pool_t *pool, ngx_str_t *string,
+    const sluice_text_t *text)
 {
-    const sluice_text_t  *number;
-    sluice_json_value_t   value;
+    sluice_json_value_t  value;
 
-    number = sluice_split_number(item->ctx->split, item->part);
+    string->data = (u_char *) text->data;
+    string->len = text->len;
 
-    item->number.data = (u_char *) number->data;
-    item->number.len = number->len;
-
-    if (number->len == 0 || ngx_strlchr(item->number.data,
-                                        item->number.data + number->len, '\\')
-                            == NULL)
+    if (text->len == 0
+        || ngx_strlchr(string->data, string->data + text->len, '\\') == NULL)
     {
         return NGX_OK;
     }
 
-    value.data = item->number.data;
-    value.len = number->len;
+    value.data = string->data;
+    value.len = text->len;
     value.type = SLUICE_JSON_STRING;
     value.escaped = 1;
 
-    item->number.data = ngx_pnalloc(r->pool, number->len);
-    if (item->number.data == NULL) {
+    string->data = ngx_pnalloc(pool, text->len);
+    if (string->data == NULL) {
         return NGX_ERROR;
     }
 
-    item->number.len = sluice_json_unescape(item->number.data, &value);
+    string->len = sluice_json_unescape(string->data, &value);
 
     return NGX_OK;
 }

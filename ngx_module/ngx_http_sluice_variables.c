@@ -61,6 +61,10 @@ static ngx_http_variable_t  ngx_http_sluice_variables[] = {
                              ngx_http_sluice_variable_string,
                              offsetof(ngx_http_sluice_ctx_t, item.number)),
 
+    ngx_http_sluice_variable("sluice_item_contact",
+                             ngx_http_sluice_variable_string,
+                             offsetof(ngx_http_sluice_ctx_t, item.contact)),
+
     ngx_http_sluice_variable("sluice_event_type",
                              ngx_http_sluice_variable_event,
                              offsetof(ngx_http_sluice_ctx_t, event_type)),

@@ -413,3 +413,34 @@ POST /x
 Content-Type: application/json
 --- redis
 HGET bull:q:e-1 data => /"data":\{"event":"a","apikey":"\[redacted\]","b":1\}\}$/
+
+
+=== TEST 27: a group, from a variable and as it is configured
+--- http_config
+map $arg_g $long { default $arg_g; long kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk; }
+--- config
+    location /x { sluice_verify none; sluice_enqueue q id=$arg_i group=$long; }
+    location /j {
+        sluice_verify none; sluice_json $from /from;
+        sluice_enqueue q id=$arg_i group=$from priority=low;
+    }
+    location /c { sluice_verify none; sluice_enqueue q id=$arg_i "group=a b"; }
+--- request eval
+["POST /x?i=1&g=15551234567\n{}", "POST /x?i=2\n{}", "POST /x?i=3&g=long\n{}", "POST /c?i=4\n{}",
+ "POST /j?i=5\n{\"from\":\"+49 \\\"3\\u00e9\"}", "POST /j?i=6\n{}"]
+--- last_request: 5
+--- redis
+HGET bull:q:e-1 opts => {"attempts":0,"groupKey":"15551234567"}
+HGET bull:q:e-2 opts => {"attempts":0}
+HGET bull:q:e-3 opts => {"attempts":0,"groupKey":"#b4cc423df271afe3df9415c3778f5e7f557e8a29"}
+HGET bull:q:e-4 opts => {"attempts":0,"groupKey":"a b"}
+HGET bull:q:e-5 opts => /^\{"attempts":0,"priority":100,"groupKey":"\+49 \\"3.+"\}$/
+HGET bull:q:e-6 opts => {"attempts":0,"priority":100}
+
+
+=== TEST 28: an empty group
+--- config
+    location /x { sluice_verify none; sluice_enqueue q group=; }
+--- must_die
+--- error_log
+invalid value in "group="

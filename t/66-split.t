@@ -346,3 +346,11 @@ bull:q {"field":"messages","value":{"messages":[{},{}]}}
 --- request eval: "POST /x\n$::three"
 --- redis
 LLEN bull:q:wait => 3
+
+
+=== TEST 21: a conversation is a group: who wrote, or is told
+--- config
+    location /x { sluice_verify none; sluice_enqueue q group=$sluice_item_contact; sluice_split meta; }
+--- request eval: "POST /x\n" . main::webhook(main::value(1, '"messages":[' . main::message('a') . ',{"id":"b","from":"6","from_user_id":"DE.\u0036"}],"statuses":[' . main::status('c', 'read') . ',{"id":"d","status":"read","timestamp":"1","recipient_id":"5"}]'))
+--- redis
+EVAL local--[[]]n={}for--[[]]_,i--[[]]in--[[]]ipairs(redis.call('LRANGE','bull:q:wait',0,-1))do--[[]]n[#n+1]=cjson.decode(redis.call('HGET','bull:q:'..i,'opts')).groupKey--[[]]or'none'end--[[]]return--[[]]n 0 => 5 none DE.6 5
