@@ -258,6 +258,7 @@ lane_on_finish(void *data, const redisReply *reply)
 
         if (call->asked) {
             lane_taken(lane, &taken, call->at);
+            lane_tell_taken(lane, &taken);
         }
     }
 
@@ -437,6 +438,7 @@ lane_on_take(void *data, const redisReply *reply)
     {
         lane_asked(lane, call, taken.njobs);
         lane_taken(lane, &taken, call->at);
+        lane_tell_taken(lane, &taken);
 
     } else {
         lane_asked(lane, call, 0);
