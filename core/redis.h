@@ -70,6 +70,8 @@ typedef struct {
     const char                    *name;       /* CLIENT SETNAME, or NULL */
     size_t                         max_bytes;  /* unanswered, 0 no bound */
     size_t                         max_count;
+    unsigned                       replica:1;  /* one will do: nothing is
+                                                  written */
 } sluice_redis_conf_t;
 
 

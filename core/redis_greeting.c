@@ -186,7 +186,7 @@ sluice_redis_informed(sluice_redis_t *redis, const redisReply *reply)
                         SLUICE_REDIS_VERSION_MIN / 100 % 100);
     }
 
-    if (info->replica) {
+    if (info->replica && !redis->conf->replica) {
         return sluice_redis_fail(redis, SLUICE_REDIS_REFUSED,
                                  "it is a replica, not the master");
     }

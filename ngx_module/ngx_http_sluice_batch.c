@@ -28,14 +28,7 @@ static ngx_http_sluice_batch_t *ngx_http_sluice_batch_open(
     ngx_http_sluice_link_t *link, const ngx_str_t *base, ngx_uint_t major,
     ngx_http_sluice_spool_t *held);
 static void ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch);
-static void ngx_http_sluice_batch_keep(ngx_http_sluice_batch_t *batch,
-    ngx_uint_t call, ngx_http_sluice_job_e result);
-static void ngx_http_sluice_batch_reply(void *data, const redisReply *reply);
-static ngx_http_sluice_job_e ngx_http_sluice_batch_error(
-    ngx_http_sluice_link_t *link, const redisReply *reply);
 static void ngx_http_sluice_batch_owner(ngx_http_sluice_item_t *item,
-    const redisReply *reply);
-static void ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
     const redisReply *reply);
 static void ngx_http_sluice_batch_free(ngx_http_sluice_batch_t *batch);
 
@@ -97,6 +90,7 @@ ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
 {
     uint32_t                  hash;
     ngx_queue_t              *bucket, *q;
+    ngx_http_sluice_link_t   *first;
     ngx_http_sluice_batch_t  *batch;
 
     /* most jobs follow one of the same queue */
@@ -126,10 +120,12 @@ ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
         }
     }
 
-    if (!ngx_queue_empty(&link->spare)) {
-        q = ngx_queue_head(&link->spare);
+    first = link->first;
+
+    if (!ngx_queue_empty(&first->spare)) {
+        q = ngx_queue_head(&first->spare);
         ngx_queue_remove(q);
-        link->nspare--;
+        first->nspare--;
 
         batch = ngx_queue_data(q, ngx_http_sluice_batch_t, queue);
 
@@ -147,6 +143,7 @@ ngx_http_sluice_batch_open(ngx_http_sluice_link_t *link,
     batch->hash = hash;
     batch->len = base->len;
     batch->bytes = 0;
+    batch->begun = 0;
     batch->n = 0;
 
     /* sluice_keys_base() never exceeds it; ends in NUL for a command's text */
@@ -183,78 +180,42 @@ ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link)
 static void
 ngx_http_sluice_batch_write(ngx_http_sluice_batch_t *batch)
 {
-    ngx_uint_t               i;
-    sluice_redis_t          *client;
-    ngx_http_sluice_link_t  *link;
-    sluice_redis_result_e    result;
-
     ngx_queue_remove(&batch->queue);
     ngx_queue_remove(&batch->bucket);
 
+    ngx_http_sluice_batch_again(batch);
+}
+
+
+void
+ngx_http_sluice_batch_again(ngx_http_sluice_batch_t *batch)
+{
     if (ngx_http_sluice_batch_compact(batch) == 0) {
         ngx_http_sluice_batch_free(batch);
         return;
     }
-
-    link = batch->link;
 
     if (batch->held) {
         ngx_http_sluice_batch_keep(batch, 0, NGX_HTTP_SLUICE_JOB_FULL);
         return;
     }
 
-    if (!ngx_http_sluice_redis_takes(link)) {
+    if (batch->link->first->cluster) {
+        ngx_http_sluice_cluster_batch(batch);
+        return;
+    }
+
+    if (!ngx_http_sluice_redis_takes(batch->link)) {
         ngx_http_sluice_batch_keep(batch, 0, NGX_HTTP_SLUICE_JOB_AWAY);
         return;
     }
 
-    ngx_http_sluice_batch_register(link, batch->base, batch->len);
-
-    client = link->client;
-
-    result = sluice_redis_script(client, &sluice_script_add,
-                                 link->spool ? 2 : 1,
-                                 1 + NGX_HTTP_SLUICE_ARGS * batch->n
-                                 + (link->spool ? 4 : 0),
-                                 ngx_current_msec);
-
-    if (result == SLUICE_REDIS_OK) {
-
-        sluice_redis_arg(client, batch->base, batch->len);
-
-        if (link->spool) {
-            ngx_http_sluice_batch_once_key(batch);
-        }
-
-        sluice_redis_arg_int(client, batch->major);
-
-        for (i = 0; i < batch->n; i++) {
-            ngx_http_sluice_batch_job(client, NULL, batch->jobs[i]);
-        }
-
-        if (link->spool) {
-            ngx_http_sluice_batch_once(batch);
-        }
-
-        result = sluice_redis_end(client, ngx_http_sluice_batch_reply, batch);
-    }
-
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
-                   "sluice batch \"%s\": %ui jobs, %d", batch->base, batch->n,
-                   result);
-
-    if (result != SLUICE_REDIS_OK) {
-        ngx_http_sluice_batch_keep(batch, 0, NGX_HTTP_SLUICE_JOB_FULL);
-        return;
-    }
-
-    ngx_queue_insert_tail(&link->sent, &batch->queue);
+    ngx_http_sluice_batch_register(batch->link, batch->base, batch->len);
+    ngx_http_sluice_batch_call(batch);
 }
 
 
-/* Not for Redis: to the spool, or done.  `call`: it may have been run. */
-
-static void
+void
 ngx_http_sluice_batch_keep(ngx_http_sluice_batch_t *batch, ngx_uint_t call,
     ngx_http_sluice_job_e result)
 {
@@ -290,7 +251,7 @@ ngx_http_sluice_batch_compact(ngx_http_sluice_batch_t *batch)
 }
 
 
-static void
+void
 ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
 {
     ngx_http_sluice_batch_t *batch = data;
@@ -317,6 +278,13 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != batch->n) {
+
+        if (link->first->cluster
+            && ngx_http_sluice_cluster_again(batch, reply))
+        {
+            return;
+        }
+
         ngx_http_sluice_batch_complain(batch, reply);
         ngx_http_sluice_batch_keep(batch, 0,
                                    ngx_http_sluice_batch_error(link, reply));
@@ -324,7 +292,7 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
     }
 
     if (link->server->replicas == 0) {
-        link->first->waiting = 0;
+        ngx_http_sluice_redis_accepts(link);
     }
 
     for (i = 0, stored = 0; i < batch->n; i++) {
@@ -367,7 +335,7 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
  * try, and the health of the process shows it.
  */
 
-static ngx_http_sluice_job_e
+ngx_http_sluice_job_e
 ngx_http_sluice_batch_error(ngx_http_sluice_link_t *link,
     const redisReply *reply)
 {
@@ -385,8 +353,7 @@ ngx_http_sluice_batch_error(ngx_http_sluice_link_t *link,
         return NGX_HTTP_SLUICE_JOB_REFUSED;
     }
 
-    link->first->refused = ngx_current_msec;
-    link->first->waiting = 1;
+    ngx_http_sluice_redis_refuses(link);
 
     return NGX_HTTP_SLUICE_JOB_UNABLE;
 }
@@ -432,7 +399,7 @@ ngx_http_sluice_batch_complains(ngx_http_sluice_link_t *link)
 }
 
 
-static void
+void
 ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
     const redisReply *reply)
 {
@@ -469,7 +436,11 @@ ngx_http_sluice_batch_done(ngx_http_sluice_batch_t *batch,
 {
     batch->result = result;
 
-    ngx_queue_insert_tail(&batch->link->first->done, &batch->queue);
+    /* a link to a node may be gone before the answer */
+
+    batch->link = batch->link->first;
+
+    ngx_queue_insert_tail(&batch->link->done, &batch->queue);
 }
 
 
@@ -515,7 +486,7 @@ ngx_http_sluice_batch_free(ngx_http_sluice_batch_t *batch)
 {
     ngx_http_sluice_link_t  *link;
 
-    link = batch->link;
+    link = batch->link->first;
 
     if (link->nspare == NGX_HTTP_SLUICE_SPARE) {
         ngx_free(batch);

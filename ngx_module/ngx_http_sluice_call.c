@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_sluice_spool.h"
+#include "scripts.h"
 
 
 /* calls after which those that were answered are forgotten by Redis */
@@ -80,6 +81,57 @@ ngx_http_sluice_batch_job(sluice_redis_t *client,
 }
 
 
+void
+ngx_http_sluice_batch_call(ngx_http_sluice_batch_t *batch)
+{
+    ngx_uint_t               i;
+    sluice_redis_t          *client;
+    ngx_http_sluice_link_t  *link;
+    sluice_redis_result_e    result;
+
+    link = batch->link;
+    client = link->client;
+
+    result = sluice_redis_script(client, &sluice_script_add,
+                                 link->spool ? 2 : 1,
+                                 1 + NGX_HTTP_SLUICE_ARGS * batch->n
+                                 + (link->spool ? 4 : 0),
+                                 ngx_current_msec);
+
+    if (result == SLUICE_REDIS_OK) {
+
+        sluice_redis_arg(client, batch->base, batch->len);
+
+        if (link->spool) {
+            ngx_http_sluice_batch_once_key(batch);
+        }
+
+        sluice_redis_arg_int(client, batch->major);
+
+        for (i = 0; i < batch->n; i++) {
+            ngx_http_sluice_batch_job(client, NULL, batch->jobs[i]);
+        }
+
+        if (link->spool) {
+            ngx_http_sluice_batch_once(batch);
+        }
+
+        result = sluice_redis_end(client, ngx_http_sluice_batch_reply, batch);
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "sluice batch \"%s\": %ui jobs, %d", batch->base, batch->n,
+                   result);
+
+    if (result != SLUICE_REDIS_OK) {
+        ngx_http_sluice_batch_keep(batch, 0, NGX_HTTP_SLUICE_JOB_FULL);
+        return;
+    }
+
+    ngx_queue_insert_tail(&link->sent, &batch->queue);
+}
+
+
 /* What is remembered of this connection's calls: KEYS[2], and its arguments */
 
 void
@@ -132,6 +184,15 @@ ngx_http_sluice_batch_once(ngx_http_sluice_batch_t *batch)
 }
 
 
+u_char **
+ngx_http_sluice_batch_known(ngx_http_sluice_link_t *link, const u_char *base,
+    size_t len)
+{
+    return &link->known[ngx_crc32_short((u_char *) base, len)
+                        % NGX_HTTP_SLUICE_KNOWN];
+}
+
+
 /*
  * The queue is entered into the registry before its first job, on the same
  * connection.  The table remembers which ones were: a slot that two queues
@@ -144,7 +205,7 @@ ngx_http_sluice_batch_register(ngx_http_sluice_link_t *link, u_char *base,
 {
     u_char  **known;
 
-    known = &link->known[ngx_crc32_short(base, len) % NGX_HTTP_SLUICE_KNOWN];
+    known = ngx_http_sluice_batch_known(link, base, len);
 
     if (*known && ngx_strcmp(*known, base) == 0) {
         return;

@@ -179,6 +179,7 @@ typedef struct {
     sluice_job_opts_t               options;    /* the constant ones */
     ngx_str_t                       opts;       /* their text */
     ngx_str_t                       base;       /* queue and prefix constant */
+    ngx_uint_t                      cluster;    /* 1: prefixes have a tag */
     ngx_str_t                       server_name;
     ngx_http_sluice_server_t       *server;
     ngx_uint_t                      nheaders;

@@ -7,6 +7,7 @@
 
 
 static ngx_int_t ngx_http_sluice_connect_name(ngx_http_sluice_link_t *link);
+static socklen_t ngx_http_sluice_connect_known(ngx_http_sluice_link_t *link);
 static void ngx_http_sluice_connect_resolved(ngx_resolver_ctx_t *ctx);
 static void ngx_http_sluice_connect_to(ngx_http_sluice_link_t *link,
     struct sockaddr *sockaddr, socklen_t socklen);
@@ -16,8 +17,6 @@ static void ngx_http_sluice_connect_keepalive(ngx_connection_t *c);
 void
 ngx_http_sluice_connect(ngx_http_sluice_link_t *link)
 {
-    const ngx_addr_t  *addr;
-
     if (link->reconnect.timer_set) {
         ngx_del_timer(&link->reconnect);
     }
@@ -32,21 +31,146 @@ ngx_http_sluice_connect(ngx_http_sluice_link_t *link)
                        link->main->process->random,
                        link->main->process->sequence++);
 
-    if (link->server->by_name) {
+    if (link->sentinel) {
+        ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_RESOLVING);
+        ngx_http_sluice_redis_settle(link);
+        ngx_http_sluice_ask_sentinel(link);
+        return;
+    }
 
-        if (ngx_http_sluice_connect_name(link) == NGX_OK) {
-            return;
-        }
+    ngx_http_sluice_connect_host(link);
+}
 
-        if (link->server->naddrs == 0) {
-            ngx_http_sluice_redis_lost(link, "the host name is not resolved");
-            return;
+
+void
+ngx_http_sluice_connect_host(ngx_http_sluice_link_t *link)
+{
+    socklen_t  socklen;
+
+    if (link->host->by_name && ngx_http_sluice_connect_name(link) == NGX_OK) {
+        return;
+    }
+
+    socklen = ngx_http_sluice_connect_known(link);
+
+    if (socklen == 0) {
+        ngx_http_sluice_redis_lost(link, "the host name is not resolved");
+        return;
+    }
+
+    ngx_http_sluice_connect_to(link, &link->sockaddr.sockaddr, socklen);
+}
+
+
+/* An address that was found while configuring; 0: there is none. */
+
+static socklen_t
+ngx_http_sluice_connect_known(ngx_http_sluice_link_t *link)
+{
+    const ngx_addr_t              *addr;
+    const ngx_http_sluice_host_t  *host;
+
+    host = link->host;
+
+    if (host->naddrs == 0) {
+        return 0;
+    }
+
+    addr = &host->addrs[link->address++ % host->naddrs];
+
+    ngx_memcpy(&link->sockaddr, addr->sockaddr, addr->socklen);
+
+    if (link->sockaddr.sockaddr.sa_family != AF_UNIX) {
+        ngx_inet_set_port(&link->sockaddr.sockaddr,
+                          (in_port_t) host->node.port);
+    }
+
+    return addr->socklen;
+}
+
+
+/* Its name may be one of the URL, which was resolved while configuring. */
+
+void
+ngx_http_sluice_connect_target(ngx_http_sluice_link_t *link,
+    const sluice_node_t *node)
+{
+    size_t                         len;
+    u_char                        *name, *p;
+    ngx_uint_t                     i;
+    struct sockaddr_in            *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6           *sin6;
+#endif
+    ngx_http_sluice_host_t        *target;
+    const ngx_http_sluice_host_t  *host;
+
+    target = &link->target;
+
+    if (link->host == target && sluice_node_is(&target->node, node)) {
+        return;
+    }
+
+    ngx_memzero(target, sizeof(ngx_http_sluice_host_t));
+    ngx_memzero(&link->numeric, sizeof(ngx_sockaddr_t));
+
+    target->node = *node;
+    link->host = target;
+
+    name = (u_char *) target->node.host;
+    len = ngx_strlen(name);
+
+    p = ngx_sprintf(link->shown, ngx_strchr(name, ':') ? "[%s]:%d" : "%s:%d",
+                    name, node->port);
+    target->shown.data = link->shown;
+    target->shown.len = p - link->shown;
+
+    target->addrs = &link->addr;
+    target->naddrs = 1;
+
+    link->addr.sockaddr = &link->numeric.sockaddr;
+
+    sin = &link->numeric.sockaddr_in;
+    sin->sin_addr.s_addr = ngx_inet_addr(name, len);
+
+    if (sin->sin_addr.s_addr != INADDR_NONE) {
+        sin->sin_family = AF_INET;
+        link->addr.socklen = sizeof(struct sockaddr_in);
+
+    } else {
+        sin->sin_addr.s_addr = 0;
+        target->by_name = 1;
+        target->naddrs = 0;
+    }
+
+#if (NGX_HAVE_INET6)
+
+    sin6 = &link->numeric.sockaddr_in6;
+
+    if (target->by_name
+        && ngx_inet6_addr(name, len, sin6->sin6_addr.s6_addr) == NGX_OK)
+    {
+        sin6->sin6_family = AF_INET6;
+        link->addr.socklen = sizeof(struct sockaddr_in6);
+        target->by_name = 0;
+        target->naddrs = 1;
+    }
+
+#endif
+
+    for (i = 0; target->by_name && i < link->server->nhosts; i++) {
+        host = &link->server->hosts[i];
+
+        if (ngx_strcasecmp((u_char *) host->node.host, name) == 0) {
+            target->addrs = host->addrs;
+            target->naddrs = host->naddrs;
+            break;
         }
     }
 
-    addr = &link->server->addrs[link->address++ % link->server->naddrs];
-
-    ngx_http_sluice_connect_to(link, addr->sockaddr, addr->socklen);
+#if (NGX_SSL)
+    ngx_http_sluice_tls_forget(link);
+#endif
 }
 
 
@@ -70,11 +194,11 @@ ngx_http_sluice_connect_name(ngx_http_sluice_link_t *link)
         return NGX_DECLINED;
     }
 
-    ctx->name.data = (u_char *) link->server->url.host;
-    ctx->name.len = ngx_strlen(link->server->url.host);
+    ctx->name.data = (u_char *) link->host->node.host;
+    ctx->name.len = ngx_strlen(link->host->node.host);
     ctx->handler = ngx_http_sluice_connect_resolved;
     ctx->data = link;
-    ctx->timeout = link->server->timeout;
+    ctx->timeout = link->timeout;
 
     link->resolving = ctx;
     ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_RESOLVING);
@@ -96,11 +220,9 @@ ngx_http_sluice_connect_resolved(ngx_resolver_ctx_t *ctx)
 {
     socklen_t                socklen;
     ngx_uint_t               i;
-    const ngx_addr_t        *addr;
     ngx_http_sluice_link_t  *link;
 
     link = ctx->data;
-    socklen = 0;
 
     if (ctx->state == NGX_OK && ctx->naddrs) {
         i = link->address++ % ctx->naddrs;
@@ -108,17 +230,13 @@ ngx_http_sluice_connect_resolved(ngx_resolver_ctx_t *ctx)
         socklen = ctx->addrs[i].socklen;
         ngx_memcpy(&link->sockaddr, ctx->addrs[i].sockaddr, socklen);
         ngx_inet_set_port(&link->sockaddr.sockaddr,
-                          (in_port_t) link->server->url.port);
+                          (in_port_t) link->host->node.port);
 
-    } else if (link->server->naddrs) {
+    } else {
 
         /* what was found while configuring is better than nothing */
 
-        i = link->address++ % link->server->naddrs;
-        addr = &link->server->addrs[i];
-
-        socklen = addr->socklen;
-        ngx_memcpy(&link->sockaddr, addr->sockaddr, socklen);
+        socklen = ngx_http_sluice_connect_known(link);
     }
 
     ngx_resolve_name_done(ctx);
@@ -147,7 +265,7 @@ ngx_http_sluice_connect_to(ngx_http_sluice_link_t *link,
 
     peer.sockaddr = sockaddr;
     peer.socklen = socklen;
-    peer.name = (ngx_str_t *) &link->server->shown;
+    peer.name = (ngx_str_t *) &link->host->shown;
     peer.get = ngx_event_get_peer;
     peer.log = ngx_cycle->log;
     peer.log_error = NGX_ERROR_ERR;
@@ -249,7 +367,9 @@ ngx_http_sluice_greet(ngx_http_sluice_link_t *link)
 
     /* this may be another server, or one that was flushed */
 
-    ngx_http_sluice_batch_forget(link);
+    if (link->first->cluster == NULL) {
+        ngx_http_sluice_batch_forget(link);
+    }
 
     if (sluice_redis_connected(link->client, ngx_current_msec)
         != SLUICE_REDIS_OK)
@@ -265,15 +385,29 @@ ngx_http_sluice_greeted(ngx_http_sluice_link_t *link)
     const sluice_redis_info_t    *info;
     ngx_http_sluice_slot_link_t  *shown;
 
+    if (link->asks) {
+        ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_READY);
+        return;
+    }
+
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                   "sluice_redis \"%V\" is connected to %V",
-                  &link->server->name, &link->server->shown);
+                  &link->server->name, &link->host->shown);
 
     link->since = ngx_current_msec;
     link->failures = 0;
     link->waiting = 0;
     link->made = 1;
     ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_READY);
+
+    if (link->sentinel) {
+        sluice_sentinel_met(link->sentinel, (int64_t) ngx_current_msec);
+    }
+
+    if (link->first->cluster) {
+        ngx_http_sluice_cluster_greeted(link);
+    }
+
     ngx_http_sluice_spool_ready(link);
 
     info = sluice_redis_info(link->client);

@@ -25,6 +25,7 @@ typedef struct {
     ngx_msec_t                      since;      /* when it was known */
     ngx_uint_t                      asked;      /* answers that are missing */
     const int64_t                  *limits;     /* of a location, or NULL */
+    ngx_http_sluice_link_t         *link;       /* that was asked */
     unsigned                        tried:1;
     unsigned                        known:1;
     unsigned                        failed:1;
@@ -349,6 +350,14 @@ ngx_http_sluice_depth_ask(ngx_http_sluice_link_t *link,
     ngx_uint_t  i;
     char        key[SLUICE_KEYS_MAX + sizeof("prioritized")];
 
+    link = ngx_http_sluice_redis_route(link, depth->base, depth->sn.str.len);
+
+    if (link == NULL) {
+        return;
+    }
+
+    depth->link = link;
+
     if (link->state != NGX_HTTP_SLUICE_LINK_READY) {
         return;
     }
@@ -390,6 +399,10 @@ ngx_http_sluice_depth_reply(void *data, const redisReply *reply)
 
     if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
         depth->failed = 1;
+
+        if (depth->link->first->cluster) {
+            ngx_http_sluice_cluster_show(depth->link, reply);
+        }
 
     } else {
         depth->sum += reply->integer;

@@ -155,7 +155,9 @@ ngx_http_sluice_enqueue_prefix(ngx_http_request_t *r,
             n -= 2;
         }
 
-        if (!sluice_keys_name_ok(name, n)) {
+        if (!sluice_keys_name_ok(name, n)
+            || (enqueue->cluster && name == (char *) prefix->data))
+        {
             return NGX_DECLINED;
         }
     }

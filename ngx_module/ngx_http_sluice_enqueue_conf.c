@@ -219,7 +219,8 @@ ngx_http_sluice_enqueue_merge(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_sluice_enqueue_credentials(cf, enqueue, verify) != NGX_OK
+    if (ngx_http_sluice_enqueue_tagged(cf, enqueue) != NGX_OK
+        || ngx_http_sluice_enqueue_credentials(cf, enqueue, verify) != NGX_OK
         || ngx_http_sluice_enqueue_keeps(cf, enqueue, verify) != NGX_OK)
     {
         return NGX_CONF_ERROR;

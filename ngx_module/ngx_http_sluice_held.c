@@ -189,10 +189,14 @@ ngx_http_sluice_held_forget(ngx_http_sluice_spool_t *spool,
     char                     key[SLUICE_KEYS_MAX];
     ngx_http_sluice_link_t  *link;
 
-    link = spool->link;
+    if (segment->taken || spool->queue_base.len == 0) {
+        return;
+    }
 
-    if (segment->taken || spool->queue_base.len == 0
-        || link->state != NGX_HTTP_SLUICE_LINK_READY
+    link = ngx_http_sluice_redis_route(spool->link, spool->base,
+                                       spool->queue_base.len);
+
+    if (link == NULL || link->state != NGX_HTTP_SLUICE_LINK_READY
         || sluice_keys_spool(key, sizeof(key), (char *) spool->base,
                              spool->queue_base.len, segment->id.name,
                              SLUICE_SPOOL_NAME)

@@ -6,6 +6,8 @@
 #ifndef NGX_HTTP_SLUICE_LINK_H
 #define NGX_HTTP_SLUICE_LINK_H
 
+#include "core/cluster.h"
+#include "core/sentinel.h"
 #include "core/spool.h"
 #include "ngx_http_sluice_module.h"
 
@@ -15,12 +17,15 @@
 #define NGX_HTTP_SLUICE_ARGS        9        /* of add.lua for a job */
 #define NGX_HTTP_SLUICE_LINKS       16       /* connections= of a server */
 #define NGX_HTTP_SLUICE_CONNECTION  20       /* bytes of its name, hex digits */
+#define NGX_HTTP_SLUICE_SHOWN       (256 + sizeof("[]:65535"))
+#define NGX_HTTP_SLUICE_MARK        32       /* bytes of a key, at most */
 #define NGX_HTTP_SLUICE_KNOWN       1024     /* queues known as registered */
 #define NGX_HTTP_SLUICE_AWAY        5000     /* ms for which a "not now" counts
                                                 for sluice_health */
 
 
 typedef struct ngx_http_sluice_batch_s   ngx_http_sluice_batch_t;
+typedef struct ngx_http_sluice_cluster_s ngx_http_sluice_cluster_t;
 typedef struct ngx_http_sluice_depths_s  ngx_http_sluice_depths_t;
 typedef struct ngx_http_sluice_spool_s   ngx_http_sluice_spool_t;
 
@@ -31,7 +36,8 @@ typedef struct {
     ngx_str_t                       ca;         /* "": the system's */
     ngx_str_t                       certificate;
     ngx_str_t                       key;
-    ngx_str_t                       name;       /* in the server's */
+    ngx_str_t                       name;       /* in the server's, or ""
+                                                   for the host's */
 #if (NGX_SSL)
     ngx_ssl_t                      *ssl;
 #endif
@@ -40,20 +46,47 @@ typedef struct {
     unsigned                        address:1;  /* the name is one */
 } ngx_http_sluice_tls_t;
 
+/* Where a link connects to */
+
+typedef struct {
+    sluice_node_t                   node;       /* unless it is a path */
+    ngx_str_t                       shown;      /* for logs: no password */
+    ngx_addr_t                     *addrs;      /* found while configuring */
+    ngx_uint_t                      naddrs;
+    unsigned                        by_name:1;  /* a host name, no address */
+} ngx_http_sluice_host_t;
+
 struct ngx_http_sluice_server_s {
     ngx_str_t                       name;
-    ngx_str_t                       shown;      /* for logs: no password */
+    ngx_str_t                       shown;      /* of all hosts */
     sluice_url_t                    url;
+    sluice_url_nodes_t              nodes;      /* kind; of several servers */
+    ngx_http_sluice_host_t         *hosts;      /* one, sentinels or seeds */
+    ngx_uint_t                      nhosts;
     ngx_msec_t                      timeout;
     ngx_uint_t                      connections;    /* of a process */
     ngx_uint_t                      replicas;   /* 0: no WAIT */
     ngx_msec_t                      wait;       /* for them */
-    ngx_addr_t                     *addrs;      /* found while configuring */
-    ngx_uint_t                      naddrs;
     ngx_uint_t                      index;
     ngx_http_sluice_tls_t           tls;
-    unsigned                        by_name:1;  /* a host name, no address */
     sluice_redis_conf_t             client;
+    sluice_redis_conf_t             asker;      /* of _ask.c */
+};
+
+
+/* _cluster.c */
+
+struct ngx_http_sluice_cluster_s {
+    sluice_cluster_t                state;
+    ngx_queue_t                     links;      /* to its nodes, by `peer` */
+    ngx_queue_t                     later;      /* batches that wait */
+    ngx_queue_t                     listing;    /* that wait for the registry */
+    ngx_uint_t                      nlater;
+    size_t                          bytes;      /* of later */
+    ngx_event_t                     turn;       /* keeps an exit waiting */
+    ngx_event_t                     ask;        /* does not */
+    unsigned                        leaving:1;  /* links to no node */
+    unsigned                        told:1;     /* by anybody, ever */
 };
 
 
@@ -66,6 +99,10 @@ struct ngx_http_sluice_batch_s {
     ngx_http_sluice_link_t         *link;
     ngx_http_sluice_spool_t        *held;       /* not for Redis: NULL, or */
     ngx_http_sluice_job_e           result;     /* of all, when not NONE */
+    sluice_cluster_call_t           routing;    /* of _cluster_batch.c */
+    ngx_msec_t                      due;
+    unsigned                        begun:1;    /* routing is set */
+    unsigned                        unlisted:1; /* the registry is wrong */
     ngx_uint_t                      major;
     uint32_t                        hash;
     size_t                          len;        /* of base */
@@ -86,6 +123,16 @@ extern const sluice_script_t *const  ngx_http_sluice_batch_scripts[1];
  */
 ngx_int_t ngx_http_sluice_batch_add(ngx_http_sluice_link_t *link,
     ngx_http_sluice_item_t *item, ngx_uint_t major);
+/* A batch that waited: it is written now. */
+void ngx_http_sluice_batch_again(ngx_http_sluice_batch_t *batch);
+/* Not for Redis: to the spool, or done.  `call`: it may have been run. */
+void ngx_http_sluice_batch_keep(ngx_http_sluice_batch_t *batch,
+    ngx_uint_t call, ngx_http_sluice_job_e result);
+/* What to do with a batch that was answered with an error */
+ngx_http_sluice_job_e ngx_http_sluice_batch_error(
+    ngx_http_sluice_link_t *link, const redisReply *reply);
+void ngx_http_sluice_batch_complain(ngx_http_sluice_batch_t *batch,
+    const redisReply *reply);
 /* Writes the open batches as commands. */
 void ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link);
 /* The batch is over: its results, or this one for all, are to be answered. */
@@ -130,6 +177,9 @@ void ngx_http_sluice_depth_release(ngx_http_sluice_link_t *link);
 
 /* _call.c */
 
+/* Into the output of batch->link: sent, or kept when it is full. */
+void ngx_http_sluice_batch_call(ngx_http_sluice_batch_t *batch);
+void ngx_http_sluice_batch_reply(void *data, const redisReply *reply);
 /*
  * With a spool: KEYS[2] of the batch's call, what is remembered of those of the
  * connection, and the arguments that go with it.
@@ -139,6 +189,9 @@ void ngx_http_sluice_batch_once(ngx_http_sluice_batch_t *batch);
 /* ARGV of a job, into a command or, client being NULL, a record */
 void ngx_http_sluice_batch_job(sluice_redis_t *client,
     sluice_spool_writer_t *writer, const ngx_http_sluice_item_t *item);
+/* Where the link has the queue, if it knows it as registered */
+u_char **ngx_http_sluice_batch_known(ngx_http_sluice_link_t *link,
+    const u_char *base, size_t len);
 /* Before a queue's first job; base[len] is NUL. */
 void ngx_http_sluice_batch_register(ngx_http_sluice_link_t *link,
     u_char *base, size_t len);
@@ -166,6 +219,19 @@ struct ngx_http_sluice_link_s {
     ngx_http_sluice_link_t         *first;      /* to the server: itself, or */
     ngx_http_sluice_link_t         *links[NGX_HTTP_SLUICE_LINKS];
                                                 /* of the first: all */
+    ngx_http_sluice_cluster_t      *cluster;    /* of the first, or NULL */
+    sluice_sentinel_t              *sentinel;   /* that tells, or NULL */
+    ngx_http_sluice_link_t         *asker;      /* or NULL */
+    ngx_http_sluice_link_t         *asks;       /* of an asker: who wants it */
+    ngx_event_t                     told;       /* posted, by its asker */
+    const ngx_http_sluice_host_t   *host;       /* the server's, or `target` */
+    ngx_http_sluice_host_t          target;
+    ngx_addr_t                      addr;       /* of target */
+    ngx_sockaddr_t                  numeric;
+    u_char                          shown[NGX_HTTP_SLUICE_SHOWN];
+    ngx_queue_t                     peer;       /* of a cluster's links */
+    ngx_uint_t                      nth;        /* of those to its node */
+    ngx_msec_t                      timeout;
     ngx_http_sluice_link_e          state;
     ngx_resolver_ctx_t             *resolving;
     ngx_event_t                     flush;      /* posted */
@@ -174,8 +240,8 @@ struct ngx_http_sluice_link_s {
     ngx_msec_t                      since;      /* when connecting or
                                                    being ready began */
     ngx_msec_t                      next;       /* not before, when down */
-    ngx_msec_t                      refused;    /* of the first: last "not now"
-                                                   of Redis */
+    ngx_msec_t                      refused;    /* of the first, or of a node:
+                                                   last "not now" of Redis */
     ngx_uint_t                      failures;
     ngx_uint_t                      address;
     ngx_msec_t                      complained; /* last, once a second */
@@ -207,6 +273,9 @@ struct ngx_http_sluice_link_s {
     unsigned                        complaint:1; /* `complained` is set */
     unsigned                        asking:1;   /* a WAIT is on its way */
     unsigned                        marked:1;   /* the write before it was */
+    unsigned                        moved:1;    /* that one's slot was not */
+    ngx_uint_t                      mark;       /* in its key, of a cluster */
+    ngx_uint_t                      retries;    /* with another, in a row */
     unsigned                        demoted:1;  /* it became a replica */
     unsigned                        told_evicts:1;
     unsigned                        told_no_aof:1;
@@ -235,12 +304,23 @@ ngx_uint_t ngx_http_sluice_redis_usable(ngx_http_sluice_link_t *link);
 
 /* Not connected; NULL: out of memory */
 ngx_http_sluice_link_t *ngx_http_sluice_redis_create(
-    ngx_http_sluice_main_conf_t *mcf, const ngx_http_sluice_server_t *server);
+    ngx_http_sluice_main_conf_t *mcf, const ngx_http_sluice_server_t *server,
+    const sluice_redis_conf_t *conf);
+/* Is it not taking jobs just now?  Shown by sluice_health. */
+void ngx_http_sluice_redis_refuses(ngx_http_sluice_link_t *link);
+void ngx_http_sluice_redis_accepts(ngx_http_sluice_link_t *link);
+/* Its connection ends; what waits is not answered. */
+void ngx_http_sluice_redis_close(ngx_http_sluice_link_t *link);
 /* Nobody is left to be answered. */
 void ngx_http_sluice_redis_destroy(ngx_http_sluice_link_t *link);
 
 /* Finds an address and connects; the state tells what came of it. */
 void ngx_http_sluice_connect(ngx_http_sluice_link_t *link);
+/* The same, when the host is known */
+void ngx_http_sluice_connect_host(ngx_http_sluice_link_t *link);
+/* From now on it connects to this node. */
+void ngx_http_sluice_connect_target(ngx_http_sluice_link_t *link,
+    const sluice_node_t *node);
 /* The socket is open: the handshake of TLS or the greeting begins. */
 void ngx_http_sluice_connected(ngx_http_sluice_link_t *link);
 void ngx_http_sluice_greet(ngx_http_sluice_link_t *link);
@@ -248,6 +328,9 @@ void ngx_http_sluice_greet(ngx_http_sluice_link_t *link);
 void ngx_http_sluice_greeted(ngx_http_sluice_link_t *link);
 void ngx_http_sluice_redis_state(ngx_http_sluice_link_t *link,
     ngx_http_sluice_link_e state);
+void ngx_http_sluice_redis_flush(ngx_event_t *ev);
+void ngx_http_sluice_redis_deadline(ngx_event_t *ev);
+void ngx_http_sluice_redis_reconnect(ngx_event_t *ev);
 void ngx_http_sluice_redis_read(ngx_event_t *rev);
 void ngx_http_sluice_redis_write(ngx_event_t *wev);
 /* 1, or 0 when the connection was lost */
@@ -257,6 +340,94 @@ void ngx_http_sluice_redis_settle(ngx_http_sluice_link_t *link);
 /* The caller calls ngx_http_sluice_batch_answer() when it is done. */
 void ngx_http_sluice_redis_lost(ngx_http_sluice_link_t *link,
     const char *why);
+
+
+/*
+ * _ask.c: where the master is, asked of sentinels, and the map of a cluster,
+ * of any node.  The asker is a link of its own, to one server for one answer.
+ */
+
+/* The next sentinel is asked, or the master connected to, or it is lost. */
+void ngx_http_sluice_ask_sentinel(ngx_http_sluice_link_t *link);
+/* The answer, or that there is none, is told to the core, then link->told is
+   posted. */
+void ngx_http_sluice_ask(ngx_http_sluice_link_t *link,
+    const sluice_node_t *node);
+/* The question that is on its way is given up. */
+void ngx_http_sluice_ask_end(ngx_http_sluice_link_t *link, const char *why);
+void ngx_http_sluice_ask_told(ngx_event_t *ev);
+
+
+/*
+ * _cluster.c: the first link to a cluster has no connection: it gathers
+ * batches, and knows the map and a link, or connections= of them, to each node.
+ */
+
+ngx_int_t ngx_http_sluice_cluster_create(ngx_http_sluice_link_t *first);
+/* The links, and what waits; not the first */
+void ngx_http_sluice_cluster_destroy(ngx_http_sluice_link_t *first);
+/* Asks for the map when it is time; 0: nobody has told one. */
+ngx_uint_t ngx_http_sluice_cluster_wake(ngx_http_sluice_link_t *first);
+/* Does any node take jobs now, as far as is known?  `away`: all but one */
+ngx_uint_t ngx_http_sluice_cluster_usable(ngx_http_sluice_link_t *first,
+    ngx_uint_t *away);
+size_t ngx_http_sluice_cluster_pending(const ngx_http_sluice_link_t *first);
+/* The map was asked for. */
+void ngx_http_sluice_cluster_told(ngx_http_sluice_link_t *first);
+/* Of a node's link: it was lost; it is ready. */
+void ngx_http_sluice_cluster_lost(ngx_http_sluice_link_t *link);
+void ngx_http_sluice_cluster_greeted(ngx_http_sluice_link_t *link);
+/*
+ * The link for a key, or NULL: nobody is known to have its slot.  `spread`
+ * tells connections= apart.
+ */
+ngx_http_sluice_link_t *ngx_http_sluice_cluster_link(
+    ngx_http_sluice_link_t *first, const void *key, size_t len,
+    ngx_uint_t spread);
+/* The link to a node, made when there is none; NULL: out of memory */
+ngx_http_sluice_link_t *ngx_http_sluice_cluster_node(
+    ngx_http_sluice_link_t *first, const sluice_node_t *node, ngx_uint_t nth);
+/* core/cluster.h's, with what follows for the map */
+void ngx_http_sluice_cluster_judge(ngx_http_sluice_link_t *link,
+    sluice_cluster_call_t *call, const redisReply *reply,
+    sluice_cluster_verdict_t *verdict);
+/* For an answer that is not worth another try: the map is mended by it. */
+void ngx_http_sluice_cluster_show(ngx_http_sluice_link_t *link,
+    const redisReply *reply);
+/* "sluice:wait:{N}" of a slot that the link's node has; ends in NUL */
+void ngx_http_sluice_cluster_mark(ngx_http_sluice_link_t *link, u_char *key);
+
+/* Is the queue known to be in the registry? */
+ngx_uint_t ngx_http_sluice_cluster_knows(ngx_http_sluice_link_t *first,
+    const u_char *base, size_t len);
+
+/*
+ * The link that a key of any server is to be asked for on: the first, or that
+ * of its node.  NULL: there is none.
+ */
+ngx_http_sluice_link_t *ngx_http_sluice_redis_route(
+    ngx_http_sluice_link_t *first, const void *key, size_t len);
+
+
+/*
+ * _cluster_batch.c: a batch goes to the node of its queue when that is in the
+ * registry, which is in a slot of its own; what cannot be now waits, within
+ * the server's timeout.
+ */
+
+void ngx_http_sluice_cluster_batch(ngx_http_sluice_batch_t *batch);
+/* 1: the error was no answer, the batch goes on. */
+ngx_uint_t ngx_http_sluice_cluster_again(ngx_http_sluice_batch_t *batch,
+    const redisReply *reply);
+/* What waits is tried now: there is a map, or nobody tells one. */
+void ngx_http_sluice_cluster_kick(ngx_http_sluice_link_t *first);
+/* A timer's, of the batches that wait */
+void ngx_http_sluice_cluster_turn(ngx_event_t *ev);
+
+
+/* _prefix.c: is the prefix of constant queues one for the server? */
+ngx_int_t ngx_http_sluice_enqueue_tagged(ngx_conf_t *cf,
+    ngx_http_sluice_enqueue_t *enqueue);
 
 
 /* _tls.c: rediss:// */

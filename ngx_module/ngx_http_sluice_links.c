@@ -10,6 +10,7 @@
 
 static ngx_http_sluice_link_t *ngx_http_sluice_links_create(
     ngx_http_sluice_main_conf_t *mcf, const ngx_http_sluice_server_t *server);
+static ngx_int_t ngx_http_sluice_links_kind(ngx_http_sluice_link_t *link);
 static void ngx_http_sluice_links_destroy(ngx_http_sluice_link_t *first);
 
 
@@ -37,13 +38,18 @@ ngx_http_sluice_links_create(ngx_http_sluice_main_conf_t *mcf,
     ngx_uint_t               i;
     ngx_http_sluice_link_t  *first, *link;
 
-    first = ngx_http_sluice_redis_create(mcf, server);
+    first = ngx_http_sluice_redis_create(mcf, server, &server->client);
     if (first == NULL) {
         return NULL;
     }
 
     first->first = first;
     first->links[0] = first;
+
+    if (ngx_http_sluice_links_kind(first) != NGX_OK) {
+        ngx_http_sluice_links_destroy(first);
+        return NULL;
+    }
 
 #if (NGX_THREADS)
 
@@ -58,9 +64,9 @@ ngx_http_sluice_links_create(ngx_http_sluice_main_conf_t *mcf,
 
 #endif
 
-    for (i = 1; i < server->connections; i++) {
+    for (i = 1; first->cluster == NULL && i < server->connections; i++) {
 
-        link = ngx_http_sluice_redis_create(mcf, server);
+        link = ngx_http_sluice_redis_create(mcf, server, &server->client);
         if (link == NULL) {
             ngx_http_sluice_links_destroy(first);
             return NULL;
@@ -69,9 +75,40 @@ ngx_http_sluice_links_create(ngx_http_sluice_main_conf_t *mcf,
         link->first = first;
         link->spool = first->spool;
         first->links[i] = link;
+
+        if (ngx_http_sluice_links_kind(link) != NGX_OK) {
+            ngx_http_sluice_links_destroy(first);
+            return NULL;
+        }
     }
 
     return first;
+}
+
+
+/* Of a server that is several */
+
+static ngx_int_t
+ngx_http_sluice_links_kind(ngx_http_sluice_link_t *link)
+{
+    switch (link->server->nodes.kind) {
+
+    case SLUICE_URL_SENTINEL:
+        link->sentinel = ngx_alloc(sizeof(sluice_sentinel_t), ngx_cycle->log);
+        if (link->sentinel == NULL) {
+            return NGX_ERROR;
+        }
+
+        sluice_sentinel_init(link->sentinel, &link->server->nodes);
+
+        return NGX_OK;
+
+    case SLUICE_URL_CLUSTER:
+        return ngx_http_sluice_cluster_create(link);
+
+    default:
+        return NGX_OK;
+    }
 }
 
 
@@ -82,11 +119,120 @@ ngx_http_sluice_links_destroy(ngx_http_sluice_link_t *first)
 {
     ngx_uint_t  i;
 
+    if (first->cluster) {
+        ngx_http_sluice_cluster_destroy(first);
+    }
+
     for (i = first->server->connections; i; i--) {
         if (first->links[i - 1]) {
             ngx_http_sluice_redis_destroy(first->links[i - 1]);
         }
     }
+}
+
+
+ngx_http_sluice_link_t *
+ngx_http_sluice_redis_create(ngx_http_sluice_main_conf_t *mcf,
+    const ngx_http_sluice_server_t *server, const sluice_redis_conf_t *conf)
+{
+    ngx_uint_t               i;
+    ngx_http_sluice_link_t  *link;
+
+    link = ngx_calloc(sizeof(ngx_http_sluice_link_t), ngx_cycle->log);
+    if (link == NULL) {
+        return NULL;
+    }
+
+    link->client = sluice_redis_create(conf);
+    if (link->client == NULL) {
+        ngx_free(link);
+        return NULL;
+    }
+
+    link->server = server;
+    link->ident = -1;
+    link->main = mcf;
+    link->address = ngx_random();
+    link->host = &server->hosts[0];
+    link->timeout = server->timeout;
+
+    link->flush.handler = ngx_http_sluice_redis_flush;
+    link->flush.data = link;
+    link->flush.log = ngx_cycle->log;
+
+    link->deadline.handler = ngx_http_sluice_redis_deadline;
+    link->deadline.data = link;
+    link->deadline.log = ngx_cycle->log;
+
+    link->reconnect.handler = ngx_http_sluice_redis_reconnect;
+    link->reconnect.data = link;
+    link->reconnect.log = ngx_cycle->log;
+    link->reconnect.cancelable = 1;
+
+    link->told.handler = ngx_http_sluice_ask_told;
+    link->told.data = link;
+    link->told.log = ngx_cycle->log;
+
+    ngx_queue_init(&link->open);
+    ngx_queue_init(&link->unwaited);
+    ngx_queue_init(&link->sent);
+    ngx_queue_init(&link->done);
+    ngx_queue_init(&link->spare);
+    ngx_queue_init(&link->spools);
+
+    for (i = 0; i < NGX_HTTP_SLUICE_BUCKETS; i++) {
+        ngx_queue_init(&link->buckets[i]);
+    }
+
+    return link;
+}
+
+
+void
+ngx_http_sluice_redis_destroy(ngx_http_sluice_link_t *link)
+{
+    ngx_http_sluice_batch_flush(link);
+    ngx_http_sluice_redis_close(link);
+    sluice_redis_lost(link->client);
+    sluice_redis_destroy(link->client);
+
+    if (link->reconnect.timer_set) {
+        ngx_del_timer(&link->reconnect);
+    }
+
+    if (link->asker) {
+        ngx_http_sluice_redis_destroy(link->asker);
+        link->asker = NULL;
+    }
+
+    if (link->told.posted) {
+        ngx_delete_posted_event(&link->told);
+    }
+
+    if (link->flush.posted) {
+        ngx_delete_posted_event(&link->flush);
+    }
+
+#if (NGX_SSL)
+    ngx_http_sluice_tls_forget(link);
+#endif
+
+#if (NGX_THREADS)
+    while (!ngx_queue_empty(&link->spools)) {
+        ngx_http_sluice_spool_destroy(
+                             ngx_queue_data(ngx_queue_head(&link->spools),
+                                            ngx_http_sluice_spool_t, queue));
+    }
+#endif
+
+    ngx_http_sluice_batch_release(link);
+    ngx_http_sluice_depth_release(link);
+
+    if (link->sentinel) {
+        ngx_free(link->sentinel);
+    }
+
+    ngx_free(link);
 }
 
 
@@ -105,7 +251,7 @@ ngx_http_sluice_redis_choose(ngx_http_sluice_link_t *first,
 
     n = first->server->connections;
 
-    if (n == 1) {
+    if (n == 1 || first->cluster) {
         return first;
     }
 
@@ -140,6 +286,10 @@ ngx_http_sluice_redis_pending(const ngx_http_sluice_link_t *link)
     size_t      n;
     ngx_uint_t  i;
 
+    if (link->first->cluster) {
+        return ngx_http_sluice_cluster_pending(link->first);
+    }
+
     for (n = 0, i = 0; i < link->server->connections; i++) {
         n += sluice_redis_pending(link->first->links[i]->client);
     }
@@ -167,9 +317,45 @@ ngx_http_sluice_redis_takes(ngx_http_sluice_link_t *link)
 ngx_uint_t
 ngx_http_sluice_redis_usable(ngx_http_sluice_link_t *link)
 {
+    ngx_uint_t  away;
+
+    if (link->cluster) {
+        return ngx_http_sluice_cluster_usable(link, &away);
+    }
+
     return link->state == NGX_HTTP_SLUICE_LINK_READY
            && (!link->waiting
                || ngx_current_msec - link->refused > NGX_HTTP_SLUICE_AWAY);
+}
+
+
+/* In a cluster each node is by itself. */
+
+void
+ngx_http_sluice_redis_refuses(ngx_http_sluice_link_t *link)
+{
+    link = link->first->cluster ? link : link->first;
+
+    link->waiting = 1;
+    link->refused = ngx_current_msec;
+}
+
+
+void
+ngx_http_sluice_redis_accepts(ngx_http_sluice_link_t *link)
+{
+    link = link->first->cluster ? link : link->first;
+
+    link->waiting = 0;
+}
+
+
+ngx_http_sluice_link_t *
+ngx_http_sluice_redis_route(ngx_http_sluice_link_t *first, const void *key,
+    size_t len)
+{
+    return first->cluster ? ngx_http_sluice_cluster_link(first, key, len, 0)
+                          : first;
 }
 
 
@@ -181,6 +367,11 @@ ngx_http_sluice_redis_state(ngx_http_sluice_link_t *link,
 {
     ngx_atomic_uint_t             name;
     ngx_http_sluice_slot_link_t  *shown;
+
+    if (link->asks) {
+        link->state = state;
+        return;
+    }
 
     shown = &link->main->process->slot->links[link->server->index];
     name = ngx_crc32_long(link->server->name.data, link->server->name.len);

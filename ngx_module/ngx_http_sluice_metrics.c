@@ -370,7 +370,13 @@ ngx_http_sluice_metrics_links(ngx_http_sluice_metrics_t *m, ngx_uint_t i)
 
     for (n = 0; n < NGX_HTTP_SLUICE_SLOTS; n++) {
         link = &m->slots[n].links[i];
-        unused = m->slots[n].pid ? server[i]->connections : 0;
+        unused = 0;
+
+        /* a cluster has as many as nodes, and none before it is asked */
+
+        if (m->slots[n].pid && server[i]->nodes.kind != SLUICE_URL_CLUSTER) {
+            unused = server[i]->connections;
+        }
 
         /* a slot may be to another server so far, from before a reload */
 

@@ -433,6 +433,9 @@ ngx_int_t ngx_http_sluice_enqueue_names(ngx_http_request_t *r,
  * "<prefix>:<queue>:" from tenant, prefix (NULL: none) and queue, each checked
  * before.  Returns its length; 0: too long for `base`, SLUICE_KEYS_MAX bytes.
  */
+/* base[0] for a queue of nobody, base[1] the same in a cluster */
+ngx_int_t ngx_http_sluice_enqueue_quarantine(ngx_conf_t *cf, ngx_str_t *base,
+    const ngx_str_t *queue);
 size_t ngx_http_sluice_enqueue_base(u_char *base, const ngx_str_t *tenant,
     const ngx_str_t *prefix, const ngx_str_t *queue);
 /* item->priority.  NGX_OK or NGX_ERROR */

@@ -17,61 +17,8 @@
 
 
 static ngx_err_t ngx_http_sluice_redis_socket_error(ngx_connection_t *c);
-static void ngx_http_sluice_redis_flush(ngx_event_t *ev);
-static void ngx_http_sluice_redis_deadline(ngx_event_t *ev);
-static void ngx_http_sluice_redis_reconnect(ngx_event_t *ev);
-static void ngx_http_sluice_redis_close(ngx_http_sluice_link_t *link);
-
-
-ngx_http_sluice_link_t *
-ngx_http_sluice_redis_create(ngx_http_sluice_main_conf_t *mcf,
-    const ngx_http_sluice_server_t *server)
-{
-    ngx_uint_t               i;
-    ngx_http_sluice_link_t  *link;
-
-    link = ngx_calloc(sizeof(ngx_http_sluice_link_t), ngx_cycle->log);
-    if (link == NULL) {
-        return NULL;
-    }
-
-    link->client = sluice_redis_create(&server->client);
-    if (link->client == NULL) {
-        ngx_free(link);
-        return NULL;
-    }
-
-    link->server = server;
-    link->ident = -1;
-    link->main = mcf;
-    link->address = ngx_random();
-
-    link->flush.handler = ngx_http_sluice_redis_flush;
-    link->flush.data = link;
-    link->flush.log = ngx_cycle->log;
-
-    link->deadline.handler = ngx_http_sluice_redis_deadline;
-    link->deadline.data = link;
-    link->deadline.log = ngx_cycle->log;
-
-    link->reconnect.handler = ngx_http_sluice_redis_reconnect;
-    link->reconnect.data = link;
-    link->reconnect.log = ngx_cycle->log;
-    link->reconnect.cancelable = 1;
-
-    ngx_queue_init(&link->open);
-    ngx_queue_init(&link->unwaited);
-    ngx_queue_init(&link->sent);
-    ngx_queue_init(&link->done);
-    ngx_queue_init(&link->spare);
-    ngx_queue_init(&link->spools);
-
-    for (i = 0; i < NGX_HTTP_SLUICE_BUCKETS; i++) {
-        ngx_queue_init(&link->buckets[i]);
-    }
-
-    return link;
-}
+static void ngx_http_sluice_redis_unasked(ngx_http_sluice_link_t *link,
+    const char *why);
 
 
 ngx_uint_t
@@ -79,6 +26,10 @@ ngx_http_sluice_redis_wake(ngx_http_sluice_link_t *link)
 {
     if (link->state >= NGX_HTTP_SLUICE_LINK_RESOLVING) {
         return 1;
+    }
+
+    if (link->cluster) {
+        return ngx_http_sluice_cluster_wake(link);
     }
 
     if (link->state == NGX_HTTP_SLUICE_LINK_DOWN
@@ -112,7 +63,7 @@ ngx_http_sluice_redis_socket_error(ngx_connection_t *c)
 
 /* The turn is over: its batches go out in one write. */
 
-static void
+void
 ngx_http_sluice_redis_flush(ngx_event_t *ev)
 {
     ngx_http_sluice_link_t *link = ev->data;
@@ -243,7 +194,7 @@ ngx_http_sluice_redis_write(ngx_event_t *wev)
 
         if (err) {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
-                          "connect() to %V failed", &link->server->shown);
+                          "connect() to %V failed", &link->host->shown);
             ngx_http_sluice_redis_lost(link, "no connection");
             ngx_http_sluice_batch_answer(link);
             return;
@@ -355,12 +306,12 @@ ngx_http_sluice_redis_settle(ngx_http_sluice_link_t *link)
     if (!link->deadline.timer_set
         && link->state >= NGX_HTTP_SLUICE_LINK_RESOLVING)
     {
-        ngx_add_timer(&link->deadline, link->server->timeout);
+        ngx_add_timer(&link->deadline, link->timeout);
     }
 }
 
 
-static void
+void
 ngx_http_sluice_redis_deadline(ngx_event_t *ev)
 {
     ngx_http_sluice_link_t *link = ev->data;
@@ -381,7 +332,7 @@ ngx_http_sluice_redis_deadline(ngx_event_t *ev)
         return;
     }
 
-    left = (ngx_msec_int_t) ((ngx_msec_t) oldest + link->server->timeout
+    left = (ngx_msec_int_t) ((ngx_msec_t) oldest + link->timeout
                              - ngx_current_msec);
 
     if (left > 0) {
@@ -398,7 +349,7 @@ ngx_http_sluice_redis_deadline(ngx_event_t *ev)
 }
 
 
-static void
+void
 ngx_http_sluice_redis_reconnect(ngx_event_t *ev)
 {
     ngx_http_sluice_link_t *link = ev->data;
@@ -428,6 +379,11 @@ ngx_http_sluice_redis_lost(ngx_http_sluice_link_t *link, const char *why)
     int64_t     pause;
     ngx_uint_t  level, sound;
 
+    if (link->asks) {
+        ngx_http_sluice_redis_unasked(link, why);
+        return;
+    }
+
     pending = sluice_redis_pending(link->client);
 
     sound = link->state == NGX_HTTP_SLUICE_LINK_READY
@@ -438,12 +394,16 @@ ngx_http_sluice_redis_lost(ngx_http_sluice_link_t *link, const char *why)
 
     ngx_log_error(level, ngx_cycle->log, 0,
                   "sluice_redis \"%V\" at %V is away: %s, %uz commands lost",
-                  &link->server->name, &link->server->shown, why, pending);
+                  &link->server->name, &link->host->shown, why, pending);
 
     link->main->process->slot->links[link->server->index].losses++;
 
     ngx_http_sluice_redis_close(link);
     ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_DOWN);
+
+    if (link->asker) {
+        ngx_http_sluice_ask_end(link, "timed out");
+    }
 
     sluice_redis_lost(link->client);
 
@@ -458,6 +418,20 @@ ngx_http_sluice_redis_lost(ngx_http_sluice_link_t *link, const char *why)
                                    (double) (ngx_random() & 0xffff) / 0x10000);
     }
 
+    if (link->sentinel) {
+        sluice_sentinel_lost(link->sentinel, (int64_t) ngx_current_msec);
+
+        /* it has pauses of its own, shorter ones: it is asked who took over */
+
+        pause = link->sentinel->pausing
+                ? link->sentinel->next - (int64_t) ngx_current_msec : 0;
+        pause = ngx_max(pause, 0);
+    }
+
+    if (link->first->cluster) {
+        ngx_http_sluice_cluster_lost(link);
+    }
+
     link->next = ngx_current_msec + pause;
 
     if (!ngx_exiting) {
@@ -466,7 +440,25 @@ ngx_http_sluice_redis_lost(ngx_http_sluice_link_t *link, const char *why)
 }
 
 
+/* An asker's: its question is answered by that. */
+
 static void
+ngx_http_sluice_redis_unasked(ngx_http_sluice_link_t *link, const char *why)
+{
+    if (sluice_redis_pending(link->client)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "sluice_redis \"%V\" asked %V in vain: %s",
+                      &link->server->name, &link->host->shown, why);
+    }
+
+    ngx_http_sluice_redis_close(link);
+    ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_DOWN);
+
+    sluice_redis_lost(link->client);
+}
+
+
+void
 ngx_http_sluice_redis_close(ngx_http_sluice_link_t *link)
 {
     if (link->deadline.timer_set) {
@@ -486,38 +478,4 @@ ngx_http_sluice_redis_close(ngx_http_sluice_link_t *link)
 #endif
         link->connection = NULL;
     }
-}
-
-
-void
-ngx_http_sluice_redis_destroy(ngx_http_sluice_link_t *link)
-{
-    ngx_http_sluice_batch_flush(link);
-    ngx_http_sluice_redis_close(link);
-    sluice_redis_lost(link->client);
-    sluice_redis_destroy(link->client);
-
-    if (link->reconnect.timer_set) {
-        ngx_del_timer(&link->reconnect);
-    }
-
-    if (link->flush.posted) {
-        ngx_delete_posted_event(&link->flush);
-    }
-
-#if (NGX_SSL)
-    ngx_http_sluice_tls_forget(link);
-#endif
-
-#if (NGX_THREADS)
-    while (!ngx_queue_empty(&link->spools)) {
-        ngx_http_sluice_spool_destroy(
-                             ngx_queue_data(ngx_queue_head(&link->spools),
-                                            ngx_http_sluice_spool_t, queue));
-    }
-#endif
-
-    ngx_http_sluice_batch_release(link);
-    ngx_http_sluice_depth_release(link);
-    ngx_free(link);
 }

@@ -12,8 +12,10 @@ static char *ngx_http_sluice_redis_parameter(ngx_conf_t *cf,
     ngx_http_sluice_server_t *server, ngx_str_t *value);
 static char *ngx_http_sluice_redis_password(ngx_conf_t *cf,
     ngx_http_sluice_server_t *server, ngx_str_t *path);
-static char *ngx_http_sluice_redis_address(ngx_conf_t *cf,
+static char *ngx_http_sluice_redis_hosts(ngx_conf_t *cf,
     ngx_http_sluice_server_t *server);
+static char *ngx_http_sluice_redis_address(ngx_conf_t *cf,
+    ngx_http_sluice_host_t *host, const char *path);
 
 
 char *
@@ -47,13 +49,15 @@ ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     /* the URL may hold a password: it is in no message */
 
-    error = sluice_url_parse(&server->url, (char *) value[1].data,
-                             value[1].len);
+    error = sluice_url_parse_nodes(&server->nodes, (char *) value[1].data,
+                                   value[1].len);
     if (error) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid URL of \"sluice_redis\": %s", error);
         return NGX_CONF_ERROR;
     }
+
+    server->url = server->nodes.url;
 
     for (i = 2; i < cf->args->nelts; i++) {
         rv = ngx_http_sluice_redis_parameter(cf, server, &value[i]);
@@ -104,6 +108,13 @@ ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     server->client.max_bytes = NGX_HTTP_SLUICE_BYTES;
     server->client.max_count = NGX_HTTP_SLUICE_COMMANDS;
 
+    /* no scripts; and a replica knows the map of its cluster as well */
+
+    server->asker.url = (server->nodes.kind == SLUICE_URL_SENTINEL)
+                        ? &server->nodes.sentinel : &server->url;
+    server->asker.name = "sluice-nginx";
+    server->asker.replica = 1;
+
     slot = ngx_array_push(&mcf->servers);
     if (slot == NULL) {
         return NGX_CONF_ERROR;
@@ -111,7 +122,7 @@ ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *slot = server;
 
-    return ngx_http_sluice_redis_address(cf, server);
+    return ngx_http_sluice_redis_hosts(cf, server);
 }
 
 
@@ -252,19 +263,84 @@ ngx_http_sluice_redis_password(ngx_conf_t *cf,
 }
 
 
+/* The one server, the sentinels, or nodes of the cluster */
+
+static char *
+ngx_http_sluice_redis_hosts(ngx_conf_t *cf, ngx_http_sluice_server_t *server)
+{
+    char                    *rv;
+    size_t                   len;
+    u_char                  *p;
+    ngx_uint_t               i;
+    ngx_http_sluice_host_t  *host;
+
+    server->nhosts = ngx_max(server->nodes.nnodes, 1);
+
+    server->hosts = ngx_pcalloc(cf->pool, server->nhosts
+                                          * sizeof(ngx_http_sluice_host_t));
+    if (server->hosts == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    len = 0;
+
+    for (i = 0; i < server->nhosts; i++) {
+        host = &server->hosts[i];
+
+        if (server->nodes.nnodes) {
+            host->node = server->nodes.nodes[i];
+
+        } else {
+            ngx_memcpy(host->node.host, server->url.host,
+                       sizeof(host->node.host));
+            host->node.port = server->url.port;
+        }
+
+        rv = ngx_http_sluice_redis_address(cf, host, server->url.path);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+        len += host->shown.len + 1;
+    }
+
+    len += sizeof("/") + ngx_strlen(server->nodes.name);
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    server->shown.data = p;
+
+    for (i = 0; i < server->nhosts; i++) {
+        p = ngx_sprintf(p, "%s%V", i ? "," : "", &server->hosts[i].shown);
+    }
+
+    if (server->nodes.kind == SLUICE_URL_SENTINEL) {
+        p = ngx_sprintf(p, "/%s", server->nodes.name);
+    }
+
+    server->shown.len = p - server->shown.data;
+
+    return NGX_CONF_OK;
+}
+
+
 /*
  * A name that cannot be resolved now does not stop the start: the resolver is
  * asked when connecting, and meanwhile Redis is away.
  */
 
 static char *
-ngx_http_sluice_redis_address(ngx_conf_t *cf, ngx_http_sluice_server_t *server)
+ngx_http_sluice_redis_address(ngx_conf_t *cf, ngx_http_sluice_host_t *host,
+    const char *path)
 {
     size_t      len;
     u_char     *p;
     ngx_url_t   u;
 
-    len = ngx_strlen(server->url.path) + ngx_strlen(server->url.host)
+    len = ngx_strlen(path) + ngx_strlen(host->node.host)
           + sizeof("redis://[]:65535");
 
     p = ngx_pnalloc(cf->pool, 2 * len);
@@ -274,43 +350,43 @@ ngx_http_sluice_redis_address(ngx_conf_t *cf, ngx_http_sluice_server_t *server)
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
-    server->shown.data = p;
+    host->shown.data = p;
 
-    if (server->url.path[0]) {
-        p = ngx_sprintf(p, "unix:%s", server->url.path);
+    if (path[0]) {
+        p = ngx_sprintf(p, "unix:%s", path);
 
-    } else if (ngx_strchr(server->url.host, ':')) {
-        p = ngx_sprintf(p, "[%s]:%d", server->url.host, server->url.port);
+    } else if (ngx_strchr(host->node.host, ':')) {
+        p = ngx_sprintf(p, "[%s]:%d", host->node.host, host->node.port);
 
     } else {
-        p = ngx_sprintf(p, "%s:%d", server->url.host, server->url.port);
+        p = ngx_sprintf(p, "%s:%d", host->node.host, host->node.port);
 
-        server->by_name = ngx_inet_addr((u_char *) server->url.host,
-                                        ngx_strlen(server->url.host))
-                          == INADDR_NONE;
+        host->by_name = ngx_inet_addr((u_char *) host->node.host,
+                                      ngx_strlen(host->node.host))
+                        == INADDR_NONE;
     }
 
-    server->shown.len = p - server->shown.data;
+    host->shown.len = p - host->shown.data;
     *p++ = '\0';
 
     /* ngx_parse_url() keeps pointers into its text, and changes it */
 
     u.url.data = p;
-    u.url.len = server->shown.len;
-    ngx_memcpy(p, server->shown.data, u.url.len + 1);
+    u.url.len = host->shown.len;
+    ngx_memcpy(p, host->shown.data, u.url.len + 1);
 
     if (ngx_parse_url(cf->pool, &u) == NGX_OK) {
-        server->addrs = u.addrs;
-        server->naddrs = u.naddrs;
+        host->addrs = u.addrs;
+        host->naddrs = u.naddrs;
 
         return NGX_CONF_OK;
     }
 
-    ngx_conf_log_error(server->by_name ? NGX_LOG_WARN : NGX_LOG_EMERG, cf, 0,
-                       "\"sluice_redis\" %V: %s", &server->shown,
+    ngx_conf_log_error(host->by_name ? NGX_LOG_WARN : NGX_LOG_EMERG, cf, 0,
+                       "\"sluice_redis\" %V: %s", &host->shown,
                        u.err ? u.err : "no such address");
 
-    return server->by_name ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return host->by_name ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -339,8 +415,9 @@ void
 ngx_http_sluice_redis_resolvers(ngx_conf_t *cf,
     ngx_http_sluice_main_conf_t *mcf)
 {
-    ngx_uint_t                  i;
+    ngx_uint_t                  i, n;
     ngx_resolver_t             *resolver;
+    ngx_http_sluice_host_t     *host;
     ngx_http_sluice_server_t  **server;
 
     /* http{} has one without servers when it was told of none */
@@ -354,11 +431,16 @@ ngx_http_sluice_redis_resolvers(ngx_conf_t *cf,
     server = mcf->servers.elts;
 
     for (i = 0; i < mcf->servers.nelts; i++) {
-        if (server[i]->by_name && server[i]->naddrs == 0) {
-            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "\"sluice_redis\" %V has no address and "
-                               "\"http\" has no \"resolver\": it will stay "
-                               "away until a reload", &server[i]->shown);
+
+        for (n = 0; n < server[i]->nhosts; n++) {
+            host = &server[i]->hosts[n];
+
+            if (host->by_name && host->naddrs == 0) {
+                ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                                   "\"sluice_redis\" %V has no address and "
+                                   "\"http\" has no \"resolver\": it will "
+                                   "stay away until a reload", &host->shown);
+            }
         }
     }
 }

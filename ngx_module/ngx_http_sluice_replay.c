@@ -126,7 +126,7 @@ ngx_http_sluice_replay_step(ngx_event_t *ev)
         return;
     }
 
-    if (link->state != NGX_HTTP_SLUICE_LINK_READY) {
+    if (link->cluster == NULL && link->state != NGX_HTTP_SLUICE_LINK_READY) {
 
         /* the link wakes the replay when it is */
 
@@ -137,8 +137,10 @@ ngx_http_sluice_replay_step(ngx_event_t *ev)
 
     /* what another connection was told of may be on no replica: once more */
 
-    if (ngx_memcmp(spool->replay.connection, link->name, sizeof(link->name))
-        != 0)
+    if (link->cluster == NULL
+        && ngx_memcmp(spool->replay.connection, link->name,
+                      sizeof(link->name))
+           != 0)
     {
         ngx_memcpy(spool->replay.connection, link->name, sizeof(link->name));
 
@@ -333,7 +335,8 @@ ngx_http_sluice_replay_next(ngx_http_sluice_spool_t *spool)
 
     case SLUICE_SPOOL_END:
 
-        if (spool->link->server->replicas) {
+        if (spool->link->server->replicas && spool->link->cluster == NULL) {
+            replay->link = spool->link;
             ngx_http_sluice_replay_wait(spool);
             return;
         }

@@ -12,6 +12,12 @@
 static void ngx_http_sluice_replay_records(ngx_http_sluice_spool_t *spool);
 static void ngx_http_sluice_replay_reply(void *data, const redisReply *reply);
 static ngx_uint_t ngx_http_sluice_replay_stored(const redisReply *reply);
+static void ngx_http_sluice_replay_calls(ngx_http_sluice_spool_t *spool);
+static ngx_uint_t ngx_http_sluice_replay_route(ngx_http_sluice_spool_t *spool,
+    u_char *base, size_t len);
+static void ngx_http_sluice_replay_listed(void *data, const redisReply *reply);
+static void ngx_http_sluice_replay_ran(ngx_http_sluice_spool_t *spool,
+    uint64_t position);
 static void ngx_http_sluice_replay_refused(ngx_http_sluice_spool_t *spool,
     const redisReply *reply);
 
@@ -31,7 +37,6 @@ ngx_http_sluice_replay_call(ngx_http_sluice_spool_t *spool)
 
     replay = &spool->replay;
     first = &replay->state.first;
-    client = spool->link->client;
 
     if (first->call) {
         len = sluice_keys_edge(key, sizeof(key), first->base, first->base_len,
@@ -63,7 +68,19 @@ ngx_http_sluice_replay_call(ngx_http_sluice_spool_t *spool)
     ngx_memcpy(base, first->base, first->base_len);
     base[first->base_len] = '\0';
 
-    ngx_http_sluice_batch_register(spool->link, base, first->base_len);
+    replay->link = spool->link;
+
+    if (spool->link->cluster) {
+
+        if (!ngx_http_sluice_replay_route(spool, base, first->base_len)) {
+            return;
+        }
+
+    } else {
+        ngx_http_sluice_batch_register(spool->link, base, first->base_len);
+    }
+
+    client = replay->link->client;
 
     result = sluice_redis_script(client, &sluice_script_add, 2,
                                  1 + replay->state.njobs * first->nargs + 4,
@@ -97,11 +114,106 @@ ngx_http_sluice_replay_call(ngx_http_sluice_spool_t *spool)
         return;
     }
 
-    spool->link->replaying = spool;
-    replay->calling = 1;
-    replay->asked = ngx_current_msec;
+    ngx_http_sluice_replay_calls(spool);
+}
 
-    ngx_post_event(&spool->link->flush, &ngx_posted_events);
+
+static void
+ngx_http_sluice_replay_calls(ngx_http_sluice_spool_t *spool)
+{
+    spool->link->replaying = spool;
+    spool->replay.calling = 1;
+    spool->replay.asked = ngx_current_msec;
+
+    ngx_post_event(&spool->replay.link->flush, &ngx_posted_events);
+}
+
+
+/*
+ * In a cluster: the queue's node, when the queue is in the registry; else that
+ * is asked first.  0: not now.
+ */
+
+static ngx_uint_t
+ngx_http_sluice_replay_route(ngx_http_sluice_spool_t *spool, u_char *base,
+    size_t len)
+{
+    const char                *key;
+    ngx_uint_t                 listed;
+    sluice_redis_result_e      result;
+    ngx_http_sluice_link_t    *link;
+    ngx_http_sluice_replay_t  *replay;
+
+    replay = &spool->replay;
+    link = spool->link;
+
+    listed = ngx_strcmp(replay->listed, base) == 0
+             || ngx_http_sluice_cluster_knows(link, base, len);
+
+    (void) ngx_http_sluice_redis_wake(link);
+
+    key = listed ? (char *) base : SLUICE_KEYS_REGISTRY;
+    link = ngx_http_sluice_redis_route(link, key, ngx_strlen(key));
+
+    if (link == NULL || !ngx_http_sluice_redis_wake(link)
+        || link->state != NGX_HTTP_SLUICE_LINK_READY)
+    {
+        ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
+        return 0;
+    }
+
+    replay->link = link;
+
+    if (listed) {
+        return 1;
+    }
+
+    ngx_memcpy(replay->listed, base, len + 1);
+    base[len - 1] = '\0';
+
+    result = sluice_redis_command(link->client, ngx_current_msec,
+                                  ngx_http_sluice_replay_listed, spool,
+                                  "SADD", SLUICE_KEYS_REGISTRY,
+                                  (char *) base, NULL);
+    if (result != SLUICE_REDIS_OK) {
+        replay->listed[0] = '\0';
+        ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
+        return 0;
+    }
+
+    ngx_http_sluice_replay_calls(spool);
+
+    return 0;
+}
+
+
+/* What is refused for good is refused to the events that come, too. */
+
+static void
+ngx_http_sluice_replay_listed(void *data, const redisReply *reply)
+{
+    ngx_http_sluice_spool_t *spool = data;
+
+    ngx_http_sluice_replay_t  *replay;
+
+    replay = &spool->replay;
+    replay->calling = 0;
+
+    if (reply == NULL) {
+        replay->listed[0] = '\0';
+        ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
+        return;
+    }
+
+    if (sluice_redis_reply_kind(reply) == SLUICE_REDIS_REPLY_AWAY
+        || sluice_redis_reply_kind(reply) == SLUICE_REDIS_REPLY_REPLICA)
+    {
+        replay->listed[0] = '\0';
+        ngx_http_sluice_replay_refused(spool, reply);
+        return;
+    }
+
+    ngx_http_sluice_replay_wake(spool);
 }
 
 
@@ -127,7 +239,7 @@ ngx_http_sluice_replay_records(ngx_http_sluice_spool_t *spool)
 
         for (i = 0; i < (size_t) record.njobs * record.nargs; i++) {
             sluice_spool_arg_next(&at, &data, &len);
-            sluice_redis_arg(spool->link->client, data, len);
+            sluice_redis_arg(spool->replay.link->client, data, len);
         }
     }
 }
@@ -151,6 +263,11 @@ ngx_http_sluice_replay_reply(void *data, const redisReply *reply)
     replay->calling = 0;
 
     if (reply == NULL) {
+
+        if (spool->link->cluster) {
+            ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
+        }
+
         return;
     }
 
@@ -189,7 +306,25 @@ ngx_http_sluice_replay_reply(void *data, const redisReply *reply)
         return;
     }
 
-    spool->link->waiting = 0;
+    ngx_http_sluice_redis_accepts(replay->link);
+
+    if (spool->link->cluster && spool->link->server->replicas) {
+        replay->position = position;
+        ngx_http_sluice_replay_wait(spool);
+        return;
+    }
+
+    ngx_http_sluice_replay_ran(spool, position);
+}
+
+
+static void
+ngx_http_sluice_replay_ran(ngx_http_sluice_spool_t *spool, uint64_t position)
+{
+    ngx_http_sluice_replay_t  *replay;
+
+    replay = &spool->replay;
+    ngx_memzero(&replay->routing, sizeof(sluice_cluster_call_t));
 
     replay->pos += sluice_spool_replay_done(&replay->state,
                                             replay->buf + replay->pos,
@@ -227,12 +362,31 @@ ngx_http_sluice_replay_refused(ngx_http_sluice_spool_t *spool,
 {
     size_t                     size;
     ngx_str_t                  text;
+    sluice_cluster_verdict_t   verdict;
     ngx_http_sluice_replay_t  *replay;
 
     replay = &spool->replay;
 
     if (sluice_redis_reply_kind(reply) == SLUICE_REDIS_REPLY_REPLICA) {
-        spool->link->demoted = 1;
+        replay->link->demoted = 1;
+    }
+
+    if (spool->link->cluster) {
+        replay->routing.until = (int64_t) ngx_current_msec
+                                + (int64_t) spool->link->server->timeout;
+
+        ngx_http_sluice_cluster_judge(replay->link, &replay->routing, reply,
+                                      &verdict);
+
+        if (verdict.verdict == SLUICE_CLUSTER_MOVE) {
+            ngx_http_sluice_replay_wake(spool);
+            return;
+        }
+
+        if (verdict.verdict == SLUICE_CLUSTER_LATER) {
+            ngx_http_sluice_replay_later(spool, (ngx_msec_t) verdict.wait);
+            return;
+        }
     }
 
     if (sluice_redis_reply_kind(reply) != SLUICE_REDIS_REPLY_WRONG) {
@@ -270,9 +424,9 @@ ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool)
     replay = &spool->replay;
     replay->unwaited = 1;
 
-    ngx_http_sluice_wait_ask(spool->link);
+    ngx_http_sluice_wait_ask(replay->link);
 
-    if (!spool->link->asking) {
+    if (!replay->link->asking) {
         replay->unwaited = 0;
         ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
         return;
@@ -280,7 +434,7 @@ ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool)
 
     replay->calling = 1;
 
-    ngx_post_event(&spool->link->flush, &ngx_posted_events);
+    ngx_post_event(&replay->link->flush, &ngx_posted_events);
 }
 
 
@@ -290,13 +444,13 @@ ngx_http_sluice_spool_unwaited(ngx_http_sluice_link_t *link)
     ngx_queue_t              *q;
     ngx_http_sluice_spool_t  *spool;
 
-    for (q = ngx_queue_head(&link->spools);
-         q != ngx_queue_sentinel(&link->spools);
+    for (q = ngx_queue_head(&link->first->spools);
+         q != ngx_queue_sentinel(&link->first->spools);
          q = ngx_queue_next(q))
     {
         spool = ngx_queue_data(q, ngx_http_sluice_spool_t, queue);
 
-        if (spool->replay.unwaited) {
+        if (spool->replay.unwaited && spool->replay.link == link) {
             return 1;
         }
     }
@@ -313,20 +467,23 @@ ngx_http_sluice_spool_waited(ngx_http_sluice_link_t *link, ngx_uint_t enough)
     ngx_queue_t              *q;
     ngx_http_sluice_spool_t  *spool;
 
-    for (q = ngx_queue_head(&link->spools);
-         q != ngx_queue_sentinel(&link->spools);
+    for (q = ngx_queue_head(&link->first->spools);
+         q != ngx_queue_sentinel(&link->first->spools);
          q = ngx_queue_next(q))
     {
         spool = ngx_queue_data(q, ngx_http_sluice_spool_t, queue);
 
-        if (!spool->replay.unwaited) {
+        if (!spool->replay.unwaited || spool->replay.link != link) {
             continue;
         }
 
         spool->replay.unwaited = 0;
         spool->replay.calling = 0;
 
-        if (enough) {
+        if (enough && spool->link->cluster) {
+            ngx_http_sluice_replay_ran(spool, spool->replay.position);
+
+        } else if (enough) {
             ngx_http_sluice_replay_remove(spool);
 
         } else {

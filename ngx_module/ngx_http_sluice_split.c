@@ -27,7 +27,6 @@ ngx_http_sluice_split(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_sluice_loc_conf_t *lcf = conf;
 
-    u_char                         base[SLUICE_KEYS_MAX];
     ngx_str_t                     *value;
     ngx_http_sluice_split_conf_t  *split;
 
@@ -68,15 +67,11 @@ ngx_http_sluice_split(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         split->quarantine.len = value[2].len - 11;
     }
 
-    split->base.len = ngx_http_sluice_enqueue_base(base, NULL, NULL,
-                                                   &split->quarantine);
-
-    split->base.data = ngx_pnalloc(cf->pool, split->base.len);
-    if (split->base.data == NULL) {
+    if (ngx_http_sluice_enqueue_quarantine(cf, split->base, &split->quarantine)
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
-
-    ngx_memcpy(split->base.data, base, split->base.len);
 
     lcf->split = split;
 
@@ -347,7 +342,7 @@ ngx_http_sluice_split_job(ngx_http_request_t *r, ngx_http_sluice_ctx_t *ctx,
 
     if (rc == NGX_DECLINED) {
         item->quarantined = 1;
-        item->base = conf->split->base;
+        item->base = conf->split->base[conf->enqueue->cluster];
         item->queue = conf->split->quarantine;
         ngx_str_null(&item->tenant);
 

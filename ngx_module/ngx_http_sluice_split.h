@@ -16,7 +16,7 @@ struct ngx_http_sluice_dedupe_s {
 
 struct ngx_http_sluice_split_conf_s {
     ngx_str_t                       quarantine; /* a queue */
-    ngx_str_t                       base;       /* "bull:<queue>:" of it */
+    ngx_str_t                       base[2];    /* of it; in a cluster */
 };
 
 

@@ -136,6 +136,10 @@ ngx_http_sluice_spool_take(ngx_http_sluice_batch_t *batch, ngx_uint_t call)
 
     (void) ngx_http_sluice_spool_record(batch, spool->buf + spool->len, call);
 
+    /* the name of its connection is in the record */
+
+    batch->link = spool->link;
+
     spool->len += len;
     spool->link->spooling += len;
     ngx_queue_insert_tail(&spool->gathered, &batch->queue);
@@ -260,6 +264,10 @@ void
 ngx_http_sluice_spool_ready(ngx_http_sluice_link_t *link)
 {
     ngx_queue_t  *q;
+
+    if (link->first->cluster) {
+        link = link->first;
+    }
 
     for (q = ngx_queue_head(&link->spools);
          q != ngx_queue_sentinel(&link->spools);

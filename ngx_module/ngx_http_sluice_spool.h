@@ -97,6 +97,11 @@ typedef struct {
     ngx_http_sluice_replay_e        op;
     ngx_err_t                       err;
     ngx_event_t                     step;       /* posted, or a timer */
+    ngx_http_sluice_link_t         *link;       /* calling: who was asked */
+    sluice_cluster_call_t           routing;
+    u_char                          listed[SLUICE_KEYS_MAX];
+                                                /* the queue, of a cluster */
+    uint64_t                        position;   /* unwaited, of a cluster */
     ngx_msec_t                      asked;
     ngx_thread_task_t               task;
     char                            connection[NGX_HTTP_SLUICE_CONNECTION];
@@ -284,7 +289,8 @@ void ngx_http_sluice_replay_remove(ngx_http_sluice_spool_t *spool);
 
 /* Makes the call that core/spool_replay.h found at `pos`. */
 void ngx_http_sluice_replay_call(ngx_http_sluice_spool_t *spool);
-/* All was run: the file ends when the replicas have it. */
+/* All was run: the file, or in a cluster the call, ends when the replicas have
+   it. */
 void ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool);
 
 

@@ -457,7 +457,7 @@ ngx_http_sluice_health_handler(ngx_http_request_t *r)
     u_char                       *p;
     ngx_int_t                     rc;
     ngx_str_t                     detail, text;
-    ngx_uint_t                    i;
+    ngx_uint_t                    away, i, partial, usable;
     ngx_http_sluice_link_t       *link;
     ngx_http_sluice_server_t    **server;
     ngx_http_sluice_main_conf_t  *mcf;
@@ -470,6 +470,7 @@ ngx_http_sluice_health_handler(ngx_http_request_t *r)
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_sluice_module);
     server = mcf->servers.elts;
+    partial = 0;
 
     for (i = 0; i < mcf->servers.nelts; i++) {
 
@@ -480,9 +481,13 @@ ngx_http_sluice_health_handler(ngx_http_request_t *r)
 
         (void) ngx_http_sluice_redis_wake(link);
 
-        if (ngx_http_sluice_redis_usable(link)
-            || ngx_http_sluice_spool_usable(link))
-        {
+        away = 0;
+
+        usable = link->cluster ? ngx_http_sluice_cluster_usable(link, &away)
+                               : ngx_http_sluice_redis_usable(link);
+        partial |= usable && away;
+
+        if (usable || ngx_http_sluice_spool_usable(link)) {
             continue;
         }
 
@@ -494,9 +499,10 @@ ngx_http_sluice_health_handler(ngx_http_request_t *r)
 
         detail.data = p;
         p = ngx_sprintf(p, "redis \"%V\" is %s", &server[i]->name,
-                        link->state == NGX_HTTP_SLUICE_LINK_READY
+                        away || link->state == NGX_HTTP_SLUICE_LINK_READY
                         ? "not accepting"
-                        : ngx_http_sluice_states[link->state]);
+                        : link->cluster
+                        ? "down" : ngx_http_sluice_states[link->state]);
         detail.len = p - detail.data;
 
         return ngx_http_sluice_respond_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -504,6 +510,10 @@ ngx_http_sluice_health_handler(ngx_http_request_t *r)
     }
 
     ngx_str_set(&text, "{\"status\":\"ready\"}\n");
+
+    if (partial) {
+        ngx_str_set(&text, "{\"status\":\"partial\"}\n");
+    }
 
     return ngx_http_sluice_respond_text(r, NGX_HTTP_OK,
                                         &ngx_http_sluice_json_content, &text);

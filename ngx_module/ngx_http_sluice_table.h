@@ -93,6 +93,7 @@ struct ngx_http_sluice_tenants_s {
     sluice_tenant_t                *entry;      /* room to read one */
     ngx_http_sluice_entry_t         nobody;     /* copied for want of one */
     ngx_http_sluice_load_e          load;
+    ngx_http_sluice_link_t         *link;       /* that was asked */
     uint64_t                        load_generation;
     size_t                          load_version_len;
     u_char                          load_version[

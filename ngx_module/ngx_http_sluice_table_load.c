@@ -30,6 +30,8 @@ static void ngx_http_sluice_load_version(void *data, const redisReply *reply);
 static void ngx_http_sluice_load_piece(void *data, const redisReply *reply);
 static void ngx_http_sluice_load_entry(ngx_http_sluice_tenants_t *tenants,
     const redisReply *field, const redisReply *value);
+static ngx_uint_t ngx_http_sluice_load_elsewhere(
+    ngx_http_sluice_tenants_t *tenants, const redisReply *reply);
 static void ngx_http_sluice_load_done(ngx_http_sluice_tenants_t *tenants);
 static void ngx_http_sluice_load_complain(ngx_http_sluice_tenants_t *tenants,
     const redisReply *reply, const char *what);
@@ -150,6 +152,15 @@ ngx_http_sluice_load_ask(ngx_http_sluice_tenants_t *tenants,
         return;
     }
 
+    link = ngx_http_sluice_redis_route(link, SLUICE_KEYS_TENANTS,
+                                       sizeof(SLUICE_KEYS_TENANTS) - 1);
+
+    if (link == NULL || !ngx_http_sluice_redis_wake(link)) {
+        return;
+    }
+
+    tenants->link = link;
+
     if (cursor) {
         result = sluice_redis_command(link->client, ngx_current_msec,
                                       ngx_http_sluice_load_piece, tenants,
@@ -173,6 +184,24 @@ ngx_http_sluice_load_ask(ngx_http_sluice_tenants_t *tenants,
 }
 
 
+/* The table's slot was moved, or is: it is loaded anew in a moment. */
+
+static ngx_uint_t
+ngx_http_sluice_load_elsewhere(ngx_http_sluice_tenants_t *tenants,
+    const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ERROR
+        || tenants->link->first->cluster == NULL)
+    {
+        return 0;
+    }
+
+    ngx_http_sluice_cluster_show(tenants->link, reply);
+
+    return sluice_redis_reply_kind(reply) == SLUICE_REDIS_REPLY_AWAY;
+}
+
+
 /*
  * No version is that of an empty Redis.  One that had a version has lost its
  * data, and with it nobody's tenants.
@@ -188,7 +217,7 @@ ngx_http_sluice_load_version(void *data, const redisReply *reply)
     table = tenants->table;
     tenants->load = NGX_HTTP_SLUICE_LOAD_IDLE;
 
-    if (reply == NULL) {
+    if (reply == NULL || ngx_http_sluice_load_elsewhere(tenants, reply)) {
         return;
     }
 
@@ -254,7 +283,7 @@ ngx_http_sluice_load_piece(void *data, const redisReply *reply)
 
     tenants->load = NGX_HTTP_SLUICE_LOAD_IDLE;
 
-    if (reply == NULL) {
+    if (reply == NULL || ngx_http_sluice_load_elsewhere(tenants, reply)) {
         return;
     }
 

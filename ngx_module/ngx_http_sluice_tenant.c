@@ -115,7 +115,7 @@ ngx_http_sluice_tenant_quarantine(ngx_http_sluice_ctx_t *ctx,
 
     ngx_str_null(&ctx->item.tenant);
     ctx->item.queue = conf->tenant->quarantine;
-    ctx->item.base = conf->tenant->base;
+    ctx->item.base = conf->tenant->base[conf->enqueue->cluster];
 
     return NGX_OK;
 }

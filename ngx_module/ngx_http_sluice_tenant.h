@@ -22,7 +22,7 @@ struct ngx_http_sluice_tenant_conf_s {
     ngx_http_complex_value_t        value;
     ngx_http_sluice_by_e            by;
     ngx_str_t                       quarantine; /* a queue; len 0: none */
-    ngx_str_t                       base;       /* "bull:<queue>:" of it */
+    ngx_str_t                       base[2];    /* of it; in a cluster */
 };
 
 typedef struct {

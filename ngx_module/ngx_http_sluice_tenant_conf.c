@@ -331,7 +331,6 @@ ngx_http_sluice_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_sluice_loc_conf_t *lcf = conf;
 
-    u_char                          base[SLUICE_KEYS_MAX];
     ngx_str_t                      *value, s;
     ngx_uint_t                      i, n;
     ngx_http_complex_value_t       *cv;
@@ -380,14 +379,13 @@ ngx_http_sluice_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             && sluice_keys_name_ok((char *) s.data, s.len))
         {
             tenant->quarantine = s;
-            tenant->base.len = ngx_http_sluice_enqueue_base(base, NULL, NULL,
-                                                            &s);
-            tenant->base.data = ngx_pnalloc(cf->pool, tenant->base.len);
-            if (tenant->base.data == NULL) {
+
+            if (ngx_http_sluice_enqueue_quarantine(cf, tenant->base, &s)
+                != NGX_OK)
+            {
                 return NGX_CONF_ERROR;
             }
 
-            ngx_memcpy(tenant->base.data, base, tenant->base.len);
             continue;
         }
 

@@ -122,11 +122,6 @@ ngx_http_sluice_tls_init(ngx_conf_t *cf, ngx_http_sluice_server_t *server)
         return "has \"tls_ca\" beside \"tls_verify=off\"";
     }
 
-    if (tls->name.len == 0) {
-        tls->name.data = (u_char *) server->url.host;
-        tls->name.len = ngx_strlen(server->url.host);
-    }
-
 #if (NGX_SSL)
 
     if (ngx_ssl_create) {
@@ -201,10 +196,34 @@ ngx_http_sluice_tls_create(ngx_conf_t *cf, ngx_http_sluice_tls_t *tls)
     }
 
     tls->ssl = ssl;
-    tls->address = ngx_inet_addr(tls->name.data, tls->name.len) != INADDR_NONE
-                   || inet_pton(AF_INET6, (char *) tls->name.data, &in6) == 1;
+    tls->address = tls->name.len
+                   && (ngx_inet_addr(tls->name.data, tls->name.len)
+                       != INADDR_NONE
+                       || inet_pton(AF_INET6, (char *) tls->name.data, &in6)
+                          == 1);
 
     return NGX_CONF_OK;
+}
+
+
+/* The one that was given, else the host's; 1: it is an address. */
+
+static ngx_uint_t
+ngx_http_sluice_tls_name(const ngx_http_sluice_link_t *link, ngx_str_t *name)
+{
+    const ngx_http_sluice_tls_t  *tls;
+
+    tls = &link->server->tls;
+
+    if (tls->name.len) {
+        *name = tls->name;
+        return tls->address;
+    }
+
+    name->data = (u_char *) link->host->node.host;
+    name->len = ngx_strlen(name->data);
+
+    return !link->host->by_name;
 }
 
 
@@ -212,6 +231,7 @@ void
 ngx_http_sluice_tls_connected(ngx_http_sluice_link_t *link)
 {
     ngx_int_t                     rc;
+    ngx_str_t                     name;
     ngx_connection_t             *c;
     const ngx_http_sluice_tls_t  *tls;
 
@@ -231,9 +251,8 @@ ngx_http_sluice_tls_connected(ngx_http_sluice_link_t *link)
         return;
     }
 
-    if (!tls->address
-        && SSL_set_tlsext_host_name(c->ssl->connection,
-                                    (char *) tls->name.data)
+    if (!ngx_http_sluice_tls_name(link, &name)
+        && SSL_set_tlsext_host_name(c->ssl->connection, (char *) name.data)
            == 0)
     {
         ngx_http_sluice_redis_lost(link, "the server name cannot be sent");
@@ -300,6 +319,7 @@ ngx_http_sluice_tls_check(ngx_http_sluice_link_t *link, u_char *why,
     int                           ok;
     long                          result;
     X509                         *certificate;
+    ngx_str_t                     name;
     ngx_connection_t             *c;
     const ngx_http_sluice_tls_t  *tls;
 
@@ -318,23 +338,23 @@ ngx_http_sluice_tls_check(ngx_http_sluice_link_t *link, u_char *why,
         return NGX_ERROR;
     }
 
-    if (tls->address) {
+    if (ngx_http_sluice_tls_name(link, &name)) {
 
         /* ngx_ssl_check_host() knows names only */
 
         certificate = SSL_get1_peer_certificate(c->ssl->connection);
         ok = certificate
-             && X509_check_ip_asc(certificate, (char *) tls->name.data, 0)
+             && X509_check_ip_asc(certificate, (char *) name.data, 0)
                 == 1;
         X509_free(certificate);
 
     } else {
-        ok = ngx_ssl_check_host(c, (ngx_str_t *) &tls->name) == NGX_OK;
+        ok = ngx_ssl_check_host(c, &name) == NGX_OK;
     }
 
     if (!ok) {
         ngx_snprintf(why, size, "its certificate is not for \"%V\"%Z",
-                     &tls->name);
+                     &name);
         return NGX_ERROR;
     }
 

@@ -17,6 +17,10 @@
 #include "ngx_http_sluice_spool.h"
 
 
+/* marks in other slots that are tried for a WAIT */
+#define NGX_HTTP_SLUICE_MARKS  8
+
+
 static void ngx_http_sluice_wait_marked(void *data, const redisReply *reply);
 static void ngx_http_sluice_wait_reply(void *data, const redisReply *reply);
 static void ngx_http_sluice_wait_complain(ngx_http_sluice_link_t *link,
@@ -46,6 +50,7 @@ ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link)
 {
     u_char                           replicas[NGX_INT_T_LEN + 1];
     u_char                           timeout[NGX_INT_T_LEN + 1];
+    u_char                           mark[NGX_HTTP_SLUICE_MARK];
     sluice_redis_t                  *client;
     const ngx_http_sluice_server_t  *server;
 
@@ -63,9 +68,16 @@ ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link)
     ngx_sprintf(replicas, "%ui%Z", server->replicas);
     ngx_sprintf(timeout, "%M%Z", server->wait);
 
+    if (link->first->cluster) {
+        ngx_http_sluice_cluster_mark(link, mark);
+
+    } else {
+        ngx_sprintf(mark, "sluice:wait%Z");
+    }
+
     if (sluice_redis_command(client, ngx_current_msec,
                              ngx_http_sluice_wait_marked, link, "SET",
-                             "sluice:wait", "", NULL)
+                             (char *) mark, "", NULL)
         == SLUICE_REDIS_OK
         && sluice_redis_command(client, ngx_current_msec,
                                 ngx_http_sluice_wait_reply, link, "WAIT",
@@ -73,6 +85,7 @@ ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link)
            == SLUICE_REDIS_OK)
     {
         link->asking = 1;
+        ngx_post_event(&link->flush, &ngx_posted_events);
     }
 }
 
@@ -83,6 +96,21 @@ ngx_http_sluice_wait_marked(void *data, const redisReply *reply)
     ngx_http_sluice_link_t *link = data;
 
     link->marked = reply && reply->type != REDIS_REPLY_ERROR;
+
+    /* the slot of the mark was moved, or is: the next one may be there */
+
+    link->moved = link->first->cluster && reply && !link->marked
+                  && sluice_redis_reply_kind(reply) == SLUICE_REDIS_REPLY_AWAY
+                  && link->retries < NGX_HTTP_SLUICE_MARKS;
+
+    if (link->moved) {
+        link->retries++;
+        link->mark++;
+        ngx_http_sluice_cluster_show(link, reply);
+
+    } else {
+        link->retries = 0;
+    }
 }
 
 
@@ -99,18 +127,22 @@ ngx_http_sluice_wait_reply(void *data, const redisReply *reply)
         return;
     }
 
+    if (link->moved && reply->type != REDIS_REPLY_ERROR) {
+        ngx_http_sluice_wait_ask(link);
+        return;
+    }
+
     if (link->marked && reply->type == REDIS_REPLY_INTEGER
         && reply->integer >= (long long) link->server->replicas)
     {
-        link->first->waiting = 0;
+        ngx_http_sluice_redis_accepts(link);
         ngx_http_sluice_wait_release(link, NGX_HTTP_SLUICE_JOB_NONE);
         ngx_http_sluice_spool_waited(link, 1);
 
     } else if (!ngx_queue_empty(&link->unwaited)
                || ngx_http_sluice_spool_unwaited(link))
     {
-        link->first->waiting = 1;
-        link->first->refused = ngx_current_msec;
+        ngx_http_sluice_redis_refuses(link);
         ngx_http_sluice_wait_complain(link, reply);
         ngx_http_sluice_wait_release(link, NGX_HTTP_SLUICE_JOB_UNREPLICATED);
         ngx_http_sluice_spool_waited(link, 0);
