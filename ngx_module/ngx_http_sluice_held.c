@@ -1,7 +1,8 @@
 /*
- * Spools of queues that are full.  Each is for a queue and a class, since each
- * class has a number of its own; queues are told apart by a hash, and two that
- * have the same only wait for one another.
+ * Spools of queues that are full, and of slots of a cluster.  Each of the first
+ * is for a queue and a class, since each class has a number of its own; queues
+ * are told apart by a hash, and two that have the same only wait for one
+ * another.
  */
 
 #include "ngx_http_sluice_spool.h"
@@ -12,13 +13,16 @@
 
 #define NGX_HTTP_SLUICE_HELD       256     /* of a link */
 #define NGX_HTTP_SLUICE_HELD_IDLE  5000    /* ms until one is freed */
+#define NGX_HTTP_SLUICE_HELD_SLOTS 1024    /* of a cluster that share one */
 
 
 static ngx_http_sluice_spool_t *ngx_http_sluice_held_find(
     ngx_http_sluice_link_t *link, const u_char *name);
 
 
-static const u_char  ngx_http_sluice_held_classes[] = "hml";
+/* and "s" for slots, whose class nobody asks for */
+
+static const u_char  ngx_http_sluice_held_classes[] = "hmls";
 
 
 static void
@@ -46,6 +50,22 @@ ngx_http_sluice_held(ngx_http_sluice_link_t *link, const ngx_str_t *base,
     }
 
     return spool;
+}
+
+
+ngx_http_sluice_spool_t *
+ngx_http_sluice_held_slots(ngx_http_sluice_link_t *link, const u_char *base,
+    size_t len)
+{
+    u_char                    name[NGX_HTTP_SLUICE_HELD_NAME + 1];
+    ngx_http_sluice_spool_t  *spool;
+
+    ngx_sprintf(name, "s%08xD%Z",
+                sluice_slot(base, len) / NGX_HTTP_SLUICE_HELD_SLOTS);
+
+    spool = ngx_http_sluice_held_named(link, name);
+
+    return spool ? spool : link->spool;
 }
 
 
@@ -148,7 +168,7 @@ void
 ngx_http_sluice_held_base(ngx_http_sluice_spool_t *spool, const char *base,
     size_t len)
 {
-    if (spool->held[0] == '\0') {
+    if (!ngx_http_sluice_held_full(spool)) {
         return;
     }
 
@@ -161,7 +181,7 @@ ngx_http_sluice_held_base(ngx_http_sluice_spool_t *spool, const char *base,
 size_t
 ngx_http_sluice_held_room(ngx_http_sluice_spool_t *spool)
 {
-    if (spool->held[0] == '\0') {
+    if (!ngx_http_sluice_held_full(spool)) {
         return NGX_MAX_SIZE_T_VALUE;
     }
 

@@ -288,6 +288,10 @@ const ngx_http_sluice_section_t  ngx_http_sluice_sections[] = {
     { "redis", ngx_http_sluice_metric_server,
       { { "name", "server" }, { NULL, NULL } }, ngx_http_sluice_redis_metrics },
 
+    { "nodes", ngx_http_sluice_node_ident,
+      { { "name", "server" }, { "node", "node" } },
+      ngx_http_sluice_node_metrics },
+
     { "spool", NULL, ngx_http_sluice_no_idents,
       ngx_http_sluice_spool_metrics },
 

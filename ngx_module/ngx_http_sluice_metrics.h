@@ -101,6 +101,11 @@ struct ngx_http_sluice_section_s {
 /* Rows that stand in files of their own */
 extern const ngx_http_sluice_metric_t  ngx_http_sluice_spool_metrics[];
 
+/* _metrics_nodes.c */
+extern const ngx_http_sluice_metric_t  ngx_http_sluice_node_metrics[];
+ngx_int_t ngx_http_sluice_node_ident(const ngx_http_sluice_metrics_t *m,
+    ngx_uint_t i, ngx_str_t *values);
+
 /* All of them, up to one without a name */
 extern const ngx_http_sluice_section_t  ngx_http_sluice_sections[];
 

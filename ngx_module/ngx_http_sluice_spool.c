@@ -122,6 +122,11 @@ ngx_http_sluice_spool_take(ngx_http_sluice_batch_t *batch, ngx_uint_t call)
 
     spool = batch->held ? batch->held : batch->link->spool;
 
+    if (spool && spool == batch->link->spool && batch->link->first->cluster) {
+        spool = ngx_http_sluice_held_slots(batch->link->first, batch->base,
+                                           batch->len);
+    }
+
     if (spool == NULL || ngx_http_sluice_batch_compact(batch) == 0
         || ngx_http_sluice_spool_rests(spool))
     {
@@ -199,7 +204,7 @@ ngx_http_sluice_spool_fits(const ngx_http_sluice_spool_t *spool, size_t len)
 
     size = spool->conf->size;
 
-    if (spool->held[0]) {
+    if (ngx_http_sluice_held_full(spool)) {
         size /= 2;
     }
 
@@ -225,7 +230,7 @@ ngx_http_sluice_spool_room(ngx_http_sluice_spool_t *spool, size_t len)
 
     most = NGX_HTTP_SLUICE_SPOOL_BYTES;
 
-    if (!spool->held[0]) {
+    if (!ngx_http_sluice_held_full(spool)) {
         most += spool->link->server->connections * NGX_HTTP_SLUICE_BYTES;
     }
 
@@ -282,13 +287,26 @@ ngx_http_sluice_spool_ready(ngx_http_sluice_link_t *link)
 ngx_uint_t
 ngx_http_sluice_spool_usable(ngx_http_sluice_link_t *link)
 {
+    ngx_queue_t              *q;
     ngx_http_sluice_spool_t  *spool;
 
-    spool = link->spool;
+    for (q = ngx_queue_head(&link->spools);
+         q != ngx_queue_sentinel(&link->spools);
+         q = ngx_queue_next(q))
+    {
+        spool = ngx_queue_data(q, ngx_http_sluice_spool_t, queue);
 
-    return spool && !ngx_http_sluice_spool_rests(spool)
-           && (!spool->refused
-               || ngx_current_msec - spool->full > NGX_HTTP_SLUICE_AWAY);
+        if (!ngx_http_sluice_held_full(spool)
+            && (ngx_http_sluice_spool_rests(spool)
+                || (spool->refused
+                    && ngx_current_msec - spool->full
+                       <= NGX_HTTP_SLUICE_AWAY)))
+        {
+            return 0;
+        }
+    }
+
+    return link->spool != NULL;
 }
 
 

@@ -35,7 +35,8 @@
 /* ms from look to look for files that nobody holds, and of sync=interval */
 #define NGX_HTTP_SLUICE_SPOOL_TICK   1000
 
-/* of a queue that is full: its class (h, m, l) and 8 hex digits */
+/* of a queue that is full: its class (h, m, l) and 8 hex digits; of slots of a
+   cluster: s and as many */
 #define NGX_HTTP_SLUICE_HELD_NAME    9
 
 /* "<server>.<name>.spool", or "<server>.<held>.<name>.spool", and NUL */
@@ -122,7 +123,7 @@ struct ngx_http_sluice_spool_s {
     ngx_queue_t                     queue;      /* of the link's */
     ngx_queue_t                     segments;   /* to be replayed */
 
-    /* of a queue that is full; the link's own spool has no name */
+    /* of a queue that is full, or of slots; the link's own has no name */
     u_char                          held[NGX_HTTP_SLUICE_HELD_NAME + 1];
     ngx_uint_t                      class;
     ngx_str_t                       queue_base; /* len 0: not known yet */
@@ -212,6 +213,16 @@ off_t ngx_http_sluice_spool_total(ngx_http_sluice_main_conf_t *mcf);
  * behind them.
  */
 
+/* Is it of a queue that is full? */
+#define ngx_http_sluice_held_full(spool)                                      \
+    ((spool)->held[0] && (spool)->held[0] != 's')
+
+/*
+ * Of a cluster: that of some slots, so that what waits for a node does not
+ * hold up all others; the link's own when there is none to be had.
+ */
+ngx_http_sluice_spool_t *ngx_http_sluice_held_slots(
+    ngx_http_sluice_link_t *link, const u_char *base, size_t len);
 /* NULL: there are too many, or no memory */
 ngx_http_sluice_spool_t *ngx_http_sluice_held(ngx_http_sluice_link_t *link,
     const ngx_str_t *base, ngx_uint_t class);

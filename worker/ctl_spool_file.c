@@ -60,12 +60,12 @@ ctl_spool_name(ctl_spool_t *spool, const char *path)
 
     spool->server_len = len - tail;
 
-    /* "default.h1b2c3d4e" */
+    /* "default.h1b2c3d4e", and "s" for slots of a cluster */
 
     if (len - tail > CTL_SPOOL_QUEUE) {
         queue = spool->server + len - tail - CTL_SPOOL_QUEUE;
 
-        if (queue[0] == '.' && strchr("hml", queue[1]) != NULL
+        if (queue[0] == '.' && strchr("hmls", queue[1]) != NULL
             && strspn(queue + 2, "0123456789abcdef") == CTL_SPOOL_QUEUE - 2)
         {
             spool->server_len -= CTL_SPOOL_QUEUE;

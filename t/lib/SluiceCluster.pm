@@ -112,7 +112,8 @@ sub new_node {
         dir     => $dir,
         options => ['--port', $port, '--bind', '127.0.0.1', '--dir', $dir,
                     '--save', '', '--appendonly', 'no',
-                    '--repl-diskless-sync-delay', 0, @options],
+                    '--repl-diskless-sync-delay', 0,
+                    '--repl-ping-replica-period', 1, @options],
     };
 }
 
@@ -184,7 +185,7 @@ sub start_sentinels {
     wait_long(sub {
         node($replica, 'INFO', 'replication') =~ /master_link_status:up/
             && node($master, 'INFO', 'replication')
-               =~ /^slave0:.*state=online/m;
+               =~ /^slave0:.*state=online,offset=[1-9]/m;
     }) or die "no replica\n";
 
     for (1 .. 3) {
