@@ -241,6 +241,10 @@ fault: bench-needs $(B)/graph-api $(B)/sluiced-fault
 	FAULT_KILLS=$${FAULT_KILLS:-20} \
 	    $(PROVE) -v tests/fault/ tests/e2e/kill-worker.t \
 	    tests/e2e/redis-restart.t
+	MIXED_JOBS=$${FAULT_EVENTS:-100000} MIXED_KILLS=$${FAULT_KILLS:-20} \
+	    $(PROVE) -v -e node tests/interop/mixed.js
+	$(PROVE) -v -e node tests/lua/random.js tests/lua/random_flows.js \
+	    tests/lua/random_whole.js :: $$$$ $${FAULT_STEPS:-10000}
 
 .PHONY: bench-needs
 bench-needs:

@@ -18,6 +18,10 @@ function keep(rule) {
 
 
 /* the same steps by stock BullMQ, by us, or each step by one or the other */
+
+const LOCK = 3600000;    /* ms: a long history must not lose one */
+
+
 class Steps {
     constructor(lib, server, major) {
         this.redis = server.redis;
@@ -32,7 +36,7 @@ class Steps {
         for (const name of QUEUES) {
             this.queues[name] = new lib.Queue(name, connection);
             this.workers[name] = new lib.Worker(name, null,
-                { ...connection, autorun: false });
+                { ...connection, autorun: false, lockDuration: LOCK });
             this.queues[name].on('error', () => {});
             this.workers[name].on('error', () => {});
             this.sluices[name] = new Sluice(server.redis, major,
@@ -165,7 +169,8 @@ class Ours extends Steps {
         for (let i = 0; i < n; i += 1) {
             let job;
             for (;;) {
-                [job] = (await this.sluices[name].take(1)).jobs;
+                [job] = (await this.sluices[name].take(1, 'tok',
+                    { lock: LOCK })).jobs;
                 if (!job || !job.defa) {
                     break;
                 }
