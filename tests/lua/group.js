@@ -324,6 +324,12 @@ async function stock(s, lib, server) {
     tap.is(ids(await s.take(5)), ['a1'], 'the same id, of no group');
     await pass(s);
     tap.is(ids(await s.take(5)), ['a2'], 'is in nobody\'s way');
+    await three();
+    await ends.removed();
+    await s.add(of('b', 'a1'));
+    tap.is(ids(await s.take(5)), ['a1'], 'nor of another group');
+    await pass(s);
+    tap.is(ids(await s.take(5)), ['a2'], 'which runs beside it');
 
     await three();
     await queue.obliterate({ force: true });
@@ -348,6 +354,10 @@ async function removed(s) {
     tap.is(await redis.zrange(`${LINE}a`, 0, -1), ['a1', 'a2', 'a4'],
         'from its line, too');
     await s.retry({ id: 'a1', mode: 'delay', delay: 50000 });
+    await s.add(...named('a5'));
+    await s.take(5);
+    tap.is(await s.remove(['a5']), [1], 'another one');
+    await later(s, 'a1', 50000, 'the first is not told of it');
     await redis.del(`${K}marker`);
     tap.is(await s.remove(['a1']), [1], 'the first is removed');
     tap.ok(await due(s, 'a2') <= 0 && await redis.zscore(`${K}marker`, '1'),
