@@ -19,8 +19,8 @@
 -- while a job of the same id is remembered, for ttl ms or until it is over, a new
 -- one is not added.  With extend the ttl begins again; with replace an owner that
 -- is delayed is removed for the new one; with keepLastIfActive the new one is kept
--- while the owner is active, and added when that is over; with reschedule an owner
--- that is delayed waits for the new delay from now on.
+-- while the owner is active, and added when that is over (its ttl is not heeded);
+-- with reschedule an owner that is delayed waits for the new delay from now on.
 --
 -- Returns { what, id }:
 --   "added"         the job
@@ -67,6 +67,10 @@ if dedup then
         refuse(5, 'opts', 'has a de without an id')
     end
     ttl = json_whole(5, 'opts', dedup, 'ttl', due_max)
+    -- an owner that is active for longer must not lose the id
+    if dedup.keepLastIfActive == true then
+        ttl = 0
+    end
     claim = base .. 'de:' .. dedup.id
 end
 

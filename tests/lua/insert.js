@@ -147,9 +147,15 @@ const cases = {
     'keepLastIfActive, with a time': async (c) => {
         const o = { deduplication: { ...last.deduplication, ttl: 60000 } };
         await times(c, 1, o);
+        const ttl = [await c.redis.pttl('bull:qc:de:K')];
         await c.take('qc');
-        return times(c, 2, o);
+        const ids = await times(c, 2, o);
+        ttl.push(await c.redis.pttl('bull:qc:de:K'));
+        return [ids, ttl, await c.complete('qc', '1'),
+            await c.redis.pttl('bull:qc:de:K')];
     },
+    'keepLastIfActive, with a time that begins again': (c) => times(c, 2,
+        { deduplication: { ...extend.deduplication, ...last.deduplication } }),
     'reschedule': async (c) => {
         await times(c, 1, later);
         /* one: two in the same ms take two places, by chance */
