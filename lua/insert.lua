@@ -11,8 +11,11 @@
 -- ARGV[6]  timestamp  ms, '' the clock of Redis
 -- ARGV[7]  parent     '' none; else JSON object text {"id", "queueKey"}, maybe
 --                     one of "fpof", "cpof", "idof", "rdof": true; not with de
--- ARGV[8]  children   1: it waits in `waiting-children` for those to be added, else
---                     0.  All of them have to be added, or it waits for ever
+-- ARGV[8]  flow       1: it waits in `waiting-children` for its children to be
+--                     added; all of them have to be, or it waits for ever.  2:
+--                     more children of its parent are to be added, so that it
+--                     does not end the parent's waiting if it is over already.
+--                     3 both, 0 neither
 -- ARGV[9]  scheduler  of which it is an iteration, '' none
 --
 -- opts.de {"id", "ttl", "extend", "replace", "keepLastIfActive", "reschedule"}:
@@ -54,7 +57,8 @@ end
 if timestamp + delay > due_max then
     refuse(5, 'opts', 'has a delay that is too large')
 end
-local waits = whole(8, 'children', 1) == 1
+local flow_is = whole(8, 'flow', 3)
+local waits, more = flow_is % 2 == 1, flow_is > 1
 
 local dedup = opts.de
 if dedup == cjson.null then
@@ -129,9 +133,11 @@ local function adopt()
     call('SADD', parent_key .. ':dependencies', key)
     local family = flows().parent(key)
     if completed then
-        flows().done(family, key, call('HGET', key, 'returnvalue') or 'null')
+        flows().done(family, key, call('HGET', key, 'returnvalue') or 'null',
+                     more)
     elseif failed then
-        flows().failed(family, key, call('HGET', key, 'failedReason') or '')
+        flows().failed(family, key, call('HGET', key, 'failedReason') or '',
+                       more)
     end
 end
 

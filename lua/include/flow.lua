@@ -121,16 +121,18 @@ local function flow_ready(parent)
     end
 end
 
--- the child is completed
-local function flow_done(parent, child, value)
+-- the child is completed; more: others are still to be added
+local function flow_done(parent, child, value, more)
     if flow_detach(parent, child) then
         call('HSET', parent.key .. ':processed', child, value)
-        flow_ready(parent)
+        if not more then
+            flow_ready(parent)
+        end
     end
 end
 
 -- the child is failed for good; without an option its parent waits on
-local function flow_failed(parent, child, reason)
+local function flow_failed(parent, child, reason, more)
     if not (parent.fpof or parent.cpof or parent.idof or parent.rdof)
         or not flow_detach(parent, child)
     then
@@ -157,7 +159,9 @@ local function flow_failed(parent, child, reason)
         call('HSET', parent.key .. ':failed', child, reason)
     end
     if not parent.cpof then
-        flow_ready(parent)
+        if not more then
+            flow_ready(parent)
+        end
     elseif flow_waits(parent) then
         flow_release(parent)
     end

@@ -72,9 +72,11 @@ class OurInserts extends Ours {
 
     async tree(children, opts = {}, parent = 'P') {
         await this.one('qp', parent, opts, { name: 'p', children: 1 });
+        let left = Object.keys(children).length;
         for (const [id, o] of Object.entries(children)) {
+            left -= 1;
             await this.one('qc', id, { ...o, parent: { id: parent,
-                queue: 'bull:qp' } }, { name: 'c' });
+                queue: 'bull:qp' } }, { name: 'c', children: left ? 2 : 0 });
         }
     }
 }
@@ -211,6 +213,22 @@ const cases = {
         await c.tick();
         return [await c.complete('qc', 'C2'), await c.take('qp')];
     },
+    'children, of which the first is completed': async (c) => {
+        await c.insert('C1');
+        await c.take('qc');
+        await c.complete('qc', 'C1', { a: 1 });
+        await c.tree({ C1: {}, C2: {} });
+        return c.redis.exists('bull:qp:wait');
+    },
+    'children, all completed': async (c) => {
+        for (const id of ['C1', 'C2']) {
+            await c.insert(id);
+            await c.take('qc');
+            await c.complete('qc', id);
+        }
+        await c.tree({ C1: {}, C2: {} });
+        return c.take('qp');
+    },
     'who waits for children is delayed then': async (c) => {
         await c.tree({ C1: {} }, { delay: 60000 });
         await c.take('qc');
@@ -218,9 +236,11 @@ const cases = {
     },
 };
 
-/* in BullMQ 6.7; in 5 we take a key over as well, and tell a child its parent */
+/* in BullMQ 6.7; in 5 we take a key over as well, tell a child its parent, and
+ * keep a parent until all children are there */
 const of6 = ['reschedule', 'reschedule: not delayed',
-    'simple: the owner is gone', 'a child of a parent that is gone'];
+    'simple: the owner is gone', 'a child of a parent that is gone',
+    'children, of which the first is completed'];
 
 
 async function run(steps, name, meta) {

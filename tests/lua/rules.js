@@ -112,7 +112,7 @@ async function argumentsChecked(s) {
         ['insert', 1, one(4, 'x'), /ARGV\[6\] timestamp must be a whole/],
         ['insert', 1, one(5, 'x'), /ARGV\[7\] parent must be a JSON object/],
         ['insert', 1, one(5, '{"id":"P"}'), /must have an id and a queueKey/],
-        ['insert', 1, one(6, 2), /ARGV\[8\] children is too large/],
+        ['insert', 1, one(6, 4), /ARGV\[8\] flow is too large/],
         ['insert', 1, [6, 'a'], /9 arguments/],
         ['schedule', 1, plan(0, ''), /ARGV\[2\] id must not be empty/],
         ['schedule', 1, plan(1, 'x'), /ARGV\[3\] time must be a whole number/],
