@@ -189,6 +189,13 @@ constant: $(B)/signature_cost all
 	$(PROVE) -v tests/constant/constant-time.t
 	$(PROVE) -v -e node tests/constant/edge.js
 
+# make interop-bullmq  BullMQ 6's own tests against lua/; BULLMQ_TESTS is a
+#                      checkout of github.com/taskforcesh/bullmq, or its .git
+.PHONY: interop-bullmq
+interop-bullmq:
+	@tests/tools/npm.sh tests/interop tests/interop/adapter
+	$(PROVE) -v -e node tests/interop/adapter/run.js
+
 # make check    style, arrows, headers on their own, docs, unit
 # make analyze  cppcheck and gcc's analyzer, slower
 check: check-sources
