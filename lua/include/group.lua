@@ -15,6 +15,8 @@
 local group_again = 60000
 -- how many that are over may be dropped from lines in a call
 local group_looks = 1000
+-- whose turn it is, of lines that this call has looked at
+local group_turns = {}
 
 -- the key in a job's opts, or nil; a digest when it is long
 local function group_of(opts)
@@ -79,6 +81,7 @@ end
 -- it was its own.
 local function group_leave(queue, id, gk)
     local line = group_line(queue, gk)
+    group_turns[line] = nil
     local first = redis.pcall('ZRANGE', line, '0', '0')[1]
     if first and call('ZREM', line, id) == 1 and first == id then
         return group_first(queue, line, gk)
@@ -136,14 +139,17 @@ local function group_wait(id, gk)
         call('ZADD', line, (tonumber(last) or 0) + 1, id)
         call('HSET', base .. id, 'gk', gk)
     end
-    -- nobody may look again when the last was finished by a stock client
-    call('PEXPIRE', line, '2592000000')
-    local first, second, dropped = group_first(base, line, gk)
-    if first == id then
-        return nil
+    if not group_turns[line] then
+        -- nobody may look again when the last was finished by a stock client
+        call('PEXPIRE', line, '2592000000')
+        local first, second, dropped = group_first(base, line, gk)
+        if dropped and first ~= id then
+            group_tell(base, first, second)
+        end
+        group_turns[line] = first
     end
-    if dropped then
-        group_tell(base, first, second)
+    if group_turns[line] == id then
+        return nil
     end
     -- a minute a place for an hour, then ten a second
     local place = call('ZRANK', line, id)
