@@ -76,6 +76,9 @@ void lane_settle(slot_t *slot);
 /* its lease is lost, or has ended by now: another may have the job */
 bool lane_lost(const slot_t *slot);
 
+/* asked in conf->job: it is to be released, and not to be run now */
+bool lane_goes_back(const slot_t *slot);
+
 /* take no more jobs, or again; or none for so many ms */
 void lane_stop(lane_t *lane, bool stop);
 void lane_hold(lane_t *lane, int64_t ms);

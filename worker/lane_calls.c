@@ -257,7 +257,7 @@ lane_on_finish(void *data, const redisReply *reply)
         }
 
         if (call->asked) {
-            lane_taken(lane, &taken, call->at);
+            lane_bring(lane, &taken, call->at);
             lane_tell_taken(lane, &taken);
         }
     }
@@ -325,7 +325,7 @@ lane_finish(lane_t *lane)
     n = lane_collect(call, &lane->finishes, results);
 
     lane->busy -= n;
-    call->asked = call->slots[0]->alone ? 0 : lane_room(lane);
+    call->asked = call->slots[0]->alone ? 0 : lane_vacant(lane);
     take = lane_ask(lane, call);
 
     fault_point("finish-call", NULL);
@@ -437,7 +437,7 @@ lane_on_take(void *data, const redisReply *reply)
         == QUEUE_READ_OK)
     {
         lane_asked(lane, call, taken.njobs);
-        lane_taken(lane, &taken, call->at);
+        lane_bring(lane, &taken, call->at);
         lane_tell_taken(lane, &taken);
 
     } else {
@@ -465,7 +465,13 @@ lane_take(lane_t *lane)
         return false;
     }
 
-    call->asked = lane_room(lane);
+    call->asked = lane_vacant(lane);
+
+    if (call->asked == 0) {
+        free(call);
+        return false;
+    }
+
     take = lane_ask(lane, call);
 
     fault_point("take-call", NULL);

@@ -1,8 +1,9 @@
 /*
  * What lane.c (slots, when to take), lane_calls.c (results out, jobs in),
  * lane_records.c (what is too long for one call), lane_lease.c (leases,
- * stalled jobs), lane_scheduler.c (the next job of a scheduler) and
- * lane_children.c (jobs that wait for their children) share.
+ * stalled jobs), lane_scheduler.c (the next job of a scheduler),
+ * lane_children.c (jobs that wait for their children) and lane_alone.c (jobs
+ * that may have ended a worker) share.
  */
 
 #ifndef SLUICE_WORKER_LANE_PARTS_H
@@ -52,6 +53,8 @@ struct lane_s {
     size_t           nrefused;
     char             uuid[40];
     bool             stopped;
+    bool             alone;        /* one job at a time: lane_alone.c */
+    bool             back;         /* what is just taken goes back */
     bool             asleep;       /* the last take found nothing more */
     bool             heeds;        /* asleep, and a marker may wake it */
     bool             flowing;      /* the last take found all it asked for */
@@ -108,6 +111,13 @@ bool lane_iterate(lane_t *lane);
 void lane_tell(lane_t *lane, hook_event_e event, const slot_t *slot,
     const char *job, const char *reason, int64_t wait);
 void lane_tell_taken(lane_t *lane, const taken_t *taken);
+
+/*
+ * lane_alone.c: lane_taken() and lane_room(), when there are jobs of which each
+ * must be run alone
+ */
+void lane_bring(lane_t *lane, const taken_t *taken, int64_t at);
+size_t lane_vacant(const lane_t *lane);
 
 /* lane_lease.c */
 void lane_extend(lane_t *lane);

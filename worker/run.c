@@ -468,7 +468,7 @@ run_job(void *data, slot_t *slot)
 
     fault_point("job", job->id);
 
-    if (queue->run->releasing) {
+    if (queue->run->releasing || lane_goes_back(slot)) {
         run_give_back(queue, slot);
         return;
     }

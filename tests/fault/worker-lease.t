@@ -40,14 +40,13 @@ const stands = (worker) => until(() => state(worker.pid) === 'T',
 const late = (worker) => [...worker.lines('result_refused'),
     ...worker.lines('lease_lost')];
 
-/* until others have what it had in hand, or there was nothing */
+/* until others have done what it had in hand */
 async function taken(course) {
     const had = await course.redis.lrange(`${BASE}active`, 0, -1);
     had.forEach((id) => course.open.set(id, (course.open.get(id) || 0) + 1));
-    await until(async () => {
-        const now = new Set(await course.redis.lrange(`${BASE}active`, 0, -1));
-        return had.every((id) => !now.has(id));
-    }, `${course.name}: another to take over`, 30000);
+    await until(async () => (await Promise.all(had.map((id) =>
+        course.redis.zscore(`${BASE}completed`, id)))).every((at) => at),
+    `${course.name}: another to take over`, 30000);
     await rest(STOP);
     course.kills += 1;
 }
