@@ -206,6 +206,7 @@ check-sources: $(B)/gen/scripts.h
 	sh tests/checks/arrows.sh
 	sh tests/checks/headers.sh $(B)
 	perl tests/checks/docs.pl
+	sh tests/checks/man.sh
 
 analyze: $(B)/gen/scripts.h
 	sh tests/checks/analyze.sh $(B)

@@ -25,7 +25,7 @@ fi
 tests="libcmocka-dev clang $runtime valgrind wrk sqlite3 procps
     dpkg-dev libtest-base-perl libtext-diff-perl libtest-longstring-perl
     libwww-perl liblist-moreutils-perl libipc-run-perl libhttp-parser-perl
-    libdbd-sqlite3-perl prometheus e2fsprogs chromium-headless-shell"
+    libdbd-sqlite3-perl prometheus e2fsprogs mandoc chromium-headless-shell"
 
 case $what in
 build)

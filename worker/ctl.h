@@ -10,6 +10,7 @@
  *   ctl_admin.c   `pause`, `resume`, `promote`, `retry`, `remove`, `drain`,
  *                 `clean`
  *   ctl_dlq.c     `dlq`, with ctl_dlq_filter.c and ctl_dlq_errors.c
+ *   ctl_schedulers.c, ctl_obliterate.c, ctl_explain.c, ctl_tail.c
  *   ctl_each.c    scripts over many jobs
  *   ctl_log.c     `log`
  *   ctl_spool.c   `spool`, with ctl_spool_file.c
@@ -120,6 +121,9 @@ int ctl_queues(ctl_t *ctl, int argc, char **argv);
 /* "tenant/queue" or "prefix:queue"; ends the program when there is none */
 void ctl_queue(ctl_t *ctl, ctl_queue_t *queue, const char *text);
 
+/* all of the registry and the settings, at most `max`; how many */
+size_t ctl_queue_all(ctl_t *ctl, ctl_queue_t *list, size_t max);
+
 
 /* -------------------------------------------------- ctl_job.c and the rest */
 
@@ -177,6 +181,17 @@ int ctl_drain(ctl_t *ctl, int argc, char **argv);
 int ctl_clean(ctl_t *ctl, int argc, char **argv);
 int ctl_jobs(ctl_t *ctl, int argc, char **argv);
 int ctl_add(ctl_t *ctl, int argc, char **argv);
+
+extern const char  ctl_schedulers_help[], ctl_obliterate_help[];
+extern const char  ctl_explain_help[], ctl_tail_help[];
+int ctl_schedulers(ctl_t *ctl, int argc, char **argv);
+int ctl_obliterate(ctl_t *ctl, int argc, char **argv);
+int ctl_explain(ctl_t *ctl, int argc, char **argv);
+int ctl_tail(ctl_t *ctl, int argc, char **argv);
+
+/* ctl_add.c: values of --data, of which *text is as it came, and --backoff */
+json_t *ctl_add_data(const char *value, char **text);
+json_t *ctl_add_backoff(const char *value);
 
 /* "7d", "90s" in ms; `name` for the error */
 int64_t ctl_age(const char *name, const char *text);

@@ -27,6 +27,15 @@ static const ctl_command_t  commands[] = {
       ctl_jobs_help, ctl_jobs, false },
     { "add", "QUEUE NAME [--data JSON] [OPTIONS]", ctl_add_help, ctl_add,
       false },
+    { "schedulers", "list QUEUE [--limit N] [--offset N]\n"
+                    "schedulers set QUEUE ID --every TIME | --pattern CRON"
+                    " [OPTIONS]\n"
+                    "schedulers remove QUEUE ID... | --all",
+      ctl_schedulers_help, ctl_schedulers, false },
+    { "explain", "QUEUE ID", ctl_explain_help, ctl_explain, false },
+    { "tail", "QUEUE... | --all", ctl_tail_help, ctl_tail, false },
+    { "obliterate", "QUEUE --yes [--force]", ctl_obliterate_help,
+      ctl_obliterate, false },
     { "pause", "QUEUE", ctl_pause_help, ctl_pause, false },
     { "resume", "QUEUE", ctl_resume_help, ctl_resume, false },
     { "promote", "QUEUE ID... | --all", ctl_promote_help, ctl_promote, false },

@@ -120,6 +120,28 @@ ctl_queues(ctl_t *ctl, int argc, char **argv)
 }
 
 
+size_t
+ctl_queue_all(ctl_t *ctl, ctl_queue_t *list, size_t max)
+{
+    size_t    n;
+    queues_t  queues;
+
+    memset(&queues, 0, sizeof(queues_t));
+    queues_registry(ctl, &queues);
+    queues_settings(ctl, &queues);
+    queues_sort(&queues);
+    n = (queues.n < max) ? queues.n : max;
+
+    if (n) {
+        memcpy(list, queues.list, n * sizeof(ctl_queue_t));
+    }
+
+    free(queues.list);
+
+    return n;
+}
+
+
 static void
 queue_ask(ctl_t *ctl, const ctl_queue_t *queue)
 {

@@ -48,6 +48,7 @@ static const new_member_t  new_members[] = {
     { "keepLogs", "kl", NEW_NUMBER, 0, 1000000, NEW_JOB | NEW_SCHEDULER },
     { "stackTraceLimit", "stackTraceLimit", NEW_NUMBER, 0, 1000,
       NEW_JOB | NEW_SCHEDULER },
+    { "groupKey", "groupKey", NEW_TEXT, 0, 0, NEW_JOB | NEW_SCHEDULER },
     { "deduplication", "de", NEW_DEDUP, 0, JOB_DELAY_MAX, NEW_JOB },
     { "every", "every", NEW_NUMBER, 1, SLUICE_SCHEDULE_MAX, NEW_PLAN },
     { "pattern", "pattern", NEW_TEXT, 0, 0, NEW_PLAN },

@@ -3,7 +3,7 @@
  * BullMQ's names: what lua/insert.lua and lua/schedule.lua are given.  Pure.
  *
  *     name, data, delay, priority, attempts, lifo, removeOnComplete,
- *     removeOnFail, keepLogs, stackTraceLimit
+ *     removeOnFail, keepLogs, stackTraceLimit, groupKey
  *     backoff         ms, or {"type", "delay", "jitter"}
  *     deduplication   {"id", "ttl", "extend", "replace", "keepLastIfActive",
  *                     "reschedule"}

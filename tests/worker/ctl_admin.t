@@ -97,7 +97,8 @@ is(cli('HMGET', "${base}1", 'name', 'data', 'opts', 'delay', 'priority'),
 $input = '{"to": "+351"}';
 is_deeply(json('add', $q, 'send', '--data', '-', '--id', 'e-1', '--priority', 3,
                '--attempts', 5),
-          { id => 'e-1', added => JSON::PP::true }, 'with options');
+          { id => 'e-1', added => JSON::PP::true, result => 'added' },
+          'with options');
 is(cli('HMGET', "${base}e-1", 'data', 'opts', 'priority'),
    '{"to": "+351"} {"attempts":5,"priority":3,"jobId":"e-1"} 3',
    'data as it came');
