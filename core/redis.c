@@ -176,6 +176,10 @@ sluice_redis_answer(sluice_redis_t *redis, const redisReply *reply)
         b->head = b->sent = b->mark = b->tail = 0;
     }
 
+    if (redis->conf->refused && reply->type == REDIS_REPLY_ERROR) {
+        redis->conf->refused(redis->conf->data, reply);
+    }
+
     /* a refused SCRIPT LOAD is told by the NOSCRIPT of the call behind it */
 
     if (entry.reply) {

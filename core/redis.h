@@ -72,6 +72,10 @@ typedef struct {
     size_t                         max_count;
     unsigned                       replica:1;  /* one will do: nothing is
                                                   written */
+
+    /* each error, shown before the command's function gets it; or NULL */
+    sluice_redis_reply_pt          refused;
+    void                          *data;
 } sluice_redis_conf_t;
 
 
