@@ -5,7 +5,8 @@
 
 
 #define ADMIT_HORIZON  3600000    /* ms: nobody is given a turn later */
-#define ADMIT_AGAIN    1000       /* ms after Redis refused a call */
+#define ADMIT_SOON     20         /* ms after Redis refused a call, doubled */
+#define ADMIT_AGAIN    1000       /* up to this */
 
 
 struct admit_s {
@@ -15,6 +16,7 @@ struct admit_s {
     struct event    *turn;
     ask_t           *first, *last;
     int64_t          claim_ttl;
+    int64_t          pause;         /* ms, the last; 0: all is well */
 };
 
 struct admit_call_s {
@@ -41,6 +43,16 @@ admit_append(admit_t *admit, ask_t *ask)
 
 
 static void
+admit_later(admit_t *admit)
+{
+    admit->pause = admit->pause ? admit->pause * 2 : ADMIT_SOON;
+    admit->pause = (admit->pause < ADMIT_AGAIN) ? admit->pause : ADMIT_AGAIN;
+
+    clock_arm(admit->turn, admit->pause);
+}
+
+
+static void
 admit_on_reply(void *data, const redisReply *reply)
 {
     size_t          i;
@@ -49,7 +61,6 @@ admit_on_reply(void *data, const redisReply *reply)
     admitted_t      admitted[QUEUE_BATCH];
     admit_call_t   *call = data;
     queue_read_e    rc;
-    struct timeval  tv = { ADMIT_AGAIN / 1000, 0 };
 
     admit = call->admit;
 
@@ -77,8 +88,11 @@ admit_on_reply(void *data, const redisReply *reply)
         }
     }
 
-    if (rc != QUEUE_READ_OK && reply) {
-        event_add(admit->turn, &tv);
+    if (rc == QUEUE_READ_OK) {
+        admit->pause = 0;
+
+    } else if (reply) {
+        admit_later(admit);
     }
 
     free(call);
@@ -94,7 +108,6 @@ admit_on_turn(evutil_socket_t fd, short what, void *data)
     admit_t        *admit = data;
     admission_t     messages[QUEUE_BATCH];
     admit_call_t   *call;
-    struct timeval  tv = { ADMIT_AGAIN / 1000, 0 };
 
     link = links_of(admit->links, admit->queue->base);
 
@@ -103,7 +116,7 @@ admit_on_turn(evutil_socket_t fd, short what, void *data)
         call = malloc(sizeof(admit_call_t));
 
         if (call == NULL) {
-            event_add(admit->turn, &tv);
+            admit_later(admit);
             return;
         }
 
@@ -143,7 +156,7 @@ admit_on_turn(evutil_socket_t fd, short what, void *data)
             }
 
             free(call);
-            event_add(admit->turn, &tv);
+            admit_later(admit);
             return;
         }
     }

@@ -3,6 +3,8 @@
  *
  *   ctl_main.c    options and the table of commands
  *   ctl_redis.c   the connection, calls and their errors
+ *   ctl_nodes.c   sentinels and clusters
+ *   ctl_server.c  one server
  *   ctl_queue.c   names of queues; `queues`
  *   ctl_job.c     `job`
  *   ctl_jobs.c    `jobs`
@@ -43,15 +45,15 @@ enum {
 #define CTL_MEMBERS   64          /* fields of a job */
 
 
+typedef struct ctl_redis_s  ctl_redis_t;
+
 typedef struct {
     const char    *conf;          /* -c, or NULL */
     const char    *url;           /* -r, or NULL */
     tls_conf_t     tls_conf;      /* --tls-..., for -r */
     bool           json;
     settings_t    *settings;      /* NULL without -c */
-    redisContext  *redis;
-    tls_t         *tls;           /* of rediss://, else NULL */
-    SSL           *ssl;           /* on the socket of `redis` */
+    ctl_redis_t   *redis;         /* ctl_redis.c's */
 } ctl_t;
 
 typedef struct {
@@ -89,7 +91,8 @@ int ctl_option(int argc, char **argv, const struct option *options);
 
 /* ------------------------------------------------------------ ctl_redis.c */
 
-redisContext *ctl_redis(ctl_t *ctl);
+/* keys are in slots */
+bool ctl_is_cluster(ctl_t *ctl);
 
 /* queued; ctl_reply() gives the answers in order */
 void ctl_ask(ctl_t *ctl, const char *format, ...);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/slot.h"
 #include "worker/ctl.h"
 
 
@@ -407,6 +408,13 @@ ctl_queue(ctl_t *ctl, ctl_queue_t *queue, const char *text)
 
     if (error != NULL) {
         ctl_fail(CTL_USAGE, "queue \"%s\": %s", text, error);
+    }
+
+    if (ctl_is_cluster(ctl)
+        && !sluice_slot_tagged(queue->prefix, strlen(queue->prefix)))
+    {
+        ctl_fail(CTL_USAGE, "queue \"%s\": the keys of a prefix without a"
+                 " hash tag, as in {acme}, are all over the cluster", text);
     }
 
     settings = queue_settings(ctl, queue);

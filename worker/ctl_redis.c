@@ -6,24 +6,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <openssl/err.h>
 #include "worker/ctl.h"
+#include "worker/ctl_nodes.h"
 
 
-#define CTL_TIMEOUT  10    /* s, to connect and for an answer */
+struct ctl_redis_s {
+    sluice_url_nodes_t   url;
+    tls_t               *tls;
+    ctl_server_t        *server;    /* NULL: a cluster */
+    ctl_nodes_t         *nodes;
+};
 
 
-static void ctl_tls(ctl_t *ctl, const sluice_url_t *url);
-static redisReply *ctl_tls_reply(ctl_t *ctl);
-static void ctl_greet(ctl_t *ctl, const sluice_url_t *url);
-
-
-redisContext *
+static ctl_redis_t *
 ctl_redis(ctl_t *ctl)
 {
-    sluice_url_t     url;
-    const char      *error;
-    struct timeval   tv = { CTL_TIMEOUT, 0 };
+    char          error[CTL_ERROR];
+    const char   *wrong;
+    ctl_redis_t  *redis;
 
     static const tls_conf_t  none;
 
@@ -31,180 +31,69 @@ ctl_redis(ctl_t *ctl)
         return ctl->redis;
     }
 
-    if (ctl->url != NULL) {
-        error = sluice_url_parse(&url, ctl->url, strlen(ctl->url));
+    redis = calloc(1, sizeof(ctl_redis_t));
 
-        if (error != NULL) {
-            ctl_fail(CTL_USAGE, "-r: %s", error);
+    if (redis == NULL) {
+        ctl_fail(CTL_REDIS, "out of memory");
+    }
+
+    if (ctl->url != NULL) {
+        wrong = sluice_url_parse_nodes(&redis->url, ctl->url,
+                                       strlen(ctl->url));
+
+        if (wrong != NULL) {
+            ctl_fail(CTL_USAGE, "-r: %s", wrong);
         }
 
     } else {
-        url = ctl_settings(ctl)->redis;
+        redis->url = ctl_settings(ctl)->redis;
     }
 
     if (memcmp(&ctl->tls_conf, &none, sizeof(tls_conf_t)) != 0
-        && (ctl->url == NULL || !url.tls))
+        && (ctl->url == NULL || !redis->url.url.tls))
     {
         ctl_fail(CTL_USAGE, "--tls-... is for -r rediss://... only");
     }
 
-    ctl->redis = (url.path[0] != '\0')
-                 ? redisConnectUnixWithTimeout(url.path, tv)
-                 : redisConnectWithTimeout(url.host, url.port, tv);
+    if (redis->url.url.tls) {
+        redis->tls = (ctl->url == NULL)
+                     ? tls_hold(ctl_settings(ctl)->redis_tls)
+                     : tls_create(&ctl->tls_conf, "--tls-", error,
+                                  sizeof(error));
 
-    if (ctl->redis == NULL) {
-        ctl_fail(CTL_REDIS, "out of memory");
-    }
-
-    if (ctl->redis->err != 0) {
-        if (url.path[0] != '\0') {
-            ctl_fail(CTL_REDIS, "cannot connect to unix:%s: %s", url.path,
-                     ctl->redis->errstr);
+        if (redis->tls == NULL) {
+            ctl_fail(CTL_USAGE, "%s", error);
         }
-
-        ctl_fail(CTL_REDIS, "cannot connect to %s, port %d: %s", url.host,
-                 url.port, ctl->redis->errstr);
     }
 
-    redisSetTimeout(ctl->redis, tv);
+    ctl->redis = redis;
 
-    if (url.tls) {
-        ctl_tls(ctl, &url);
-    }
+    switch (redis->url.kind) {
 
-    ctl_greet(ctl, &url);
-    explicit_bzero(&url, sizeof(url));
+    case SLUICE_URL_CLUSTER:
+        redis->nodes = ctl_nodes_open(&redis->url, redis->tls);
+        break;
 
-    return ctl->redis;
-}
+    case SLUICE_URL_SENTINEL:
+        redis->server = ctl_nodes_master(&redis->url, redis->tls);
+        break;
 
+    default:
+        redis->server = ctl_server_open(&redis->url.url, redis->tls, error);
 
-/*
- * hiredis 0.14 knows no TLS: it has connected, and formats and parses; what it
- * would write and read goes through here.
- */
-
-static void
-ctl_tls_why(ctl_t *ctl, int rc, char *text, size_t size)
-{
-    int  what;
-
-    what = SSL_get_error(ctl->ssl, rc);
-
-    if (what == SSL_ERROR_WANT_READ || what == SSL_ERROR_WANT_WRITE) {
-        snprintf(text, size, "no answer within %d seconds", CTL_TIMEOUT);
-
-    } else {
-        tls_why(ctl->tls, ctl->ssl, ERR_get_error(), text, size);
-    }
-}
-
-
-static void
-ctl_tls(ctl_t *ctl, const sluice_url_t *url)
-{
-    int   rc;
-    char  error[512];
-
-    ctl->tls = (ctl->url == NULL)
-               ? tls_hold(ctl_settings(ctl)->redis_tls)
-               : tls_create(&ctl->tls_conf, url->host, "--tls-", error,
-                            sizeof(error));
-
-    if (ctl->tls == NULL) {
-        ctl_fail(CTL_USAGE, "%s", error);
-    }
-
-    ctl->ssl = tls_open(ctl->tls);
-
-    if (ctl->ssl == NULL || SSL_set_fd(ctl->ssl, ctl->redis->fd) != 1) {
-        ctl_fail(CTL_REDIS, "out of memory");
-    }
-
-    rc = SSL_connect(ctl->ssl);
-
-    if (rc != 1) {
-        ctl_tls_why(ctl, rc, error, sizeof(error));
-        ctl_fail(CTL_REDIS, "cannot connect to %s, port %d: %s", url->host,
-                 url->port, error);
-    }
-}
-
-
-static void
-ctl_tls_fail(ctl_t *ctl, int rc)
-{
-    char  error[256];
-
-    ctl_tls_why(ctl, rc, error, sizeof(error));
-    ctl_fail(CTL_REDIS, "Redis: %s", error);
-}
-
-
-static redisReply *
-ctl_tls_reply(ctl_t *ctl)
-{
-    int            rc;
-    char           buf[16384];
-    void          *reply;
-    redisReader   *reader;
-
-    reader = ctl->redis->reader;
-
-    for ( ;; ) {
-        if (redisReaderGetReply(reader, &reply) != REDIS_OK) {
-            ctl_fail(CTL_REDIS, "Redis: %s", reader->errstr);
+        if (redis->server == NULL) {
+            ctl_fail(CTL_REDIS, "%s", error);
         }
-
-        if (reply != NULL) {
-            return reply;
-        }
-
-        rc = SSL_read(ctl->ssl, buf, sizeof(buf));
-
-        if (rc <= 0) {
-            ctl_tls_fail(ctl, rc);
-        }
-
-        (void) redisReaderFeed(reader, buf, (size_t) rc);
     }
+
+    return redis;
 }
 
 
-/* an error to AUTH may quote what was sent: its first word tells enough */
-
-static void
-ctl_auth(ctl_t *ctl)
+bool
+ctl_is_cluster(ctl_t *ctl)
 {
-    redisReply  *reply;
-
-    reply = ctl_reply_any(ctl);
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ctl_fail(CTL_REDIS, "Redis refuses AUTH: %.*s",
-                 (int) strcspn(reply->str, " "), reply->str);
-    }
-
-    freeReplyObject(reply);
-}
-
-
-static void
-ctl_greet(ctl_t *ctl, const sluice_url_t *url)
-{
-    if (url->password[0] != '\0' && url->user[0] != '\0') {
-        ctl_ask(ctl, "AUTH %s %s", url->user, url->password);
-        ctl_auth(ctl);
-
-    } else if (url->password[0] != '\0') {
-        ctl_ask(ctl, "AUTH %s", url->password);
-        ctl_auth(ctl);
-    }
-
-    if (url->db != 0) {
-        ctl_ask(ctl, "SELECT %d", url->db);
-        freeReplyObject(ctl_reply(ctl, "SELECT"));
-    }
+    return ctl_redis(ctl)->nodes != NULL;
 }
 
 
@@ -213,23 +102,22 @@ ctl_greet(ctl_t *ctl, const sluice_url_t *url)
 static void
 ctl_put(ctl_t *ctl, char *text, int len)
 {
-    int  rc;
+    char          error[CTL_ERROR];
+    ctl_redis_t  *redis;
+
+    redis = ctl_redis(ctl);
 
     if (len <= 0) {
         ctl_fail(CTL_REDIS, "out of memory");
     }
 
-    if (ctl->ssl) {
-        rc = SSL_write(ctl->ssl, text, len);
+    if (redis->nodes) {
+        ctl_nodes_put(redis->nodes, text, (size_t) len);
+        return;
+    }
 
-        if (rc <= 0) {
-            ctl_tls_fail(ctl, rc);
-        }
-
-    } else if (redisAppendFormattedCommand(ctl->redis, text, (size_t) len)
-               != REDIS_OK)
-    {
-        ctl_fail(CTL_REDIS, "Redis: %s", ctl->redis->errstr);
+    if (!ctl_server_put(redis->server, text, (size_t) len, error)) {
+        ctl_fail(CTL_REDIS, "%s", error);
     }
 
     redisFreeCommand(text);
@@ -242,8 +130,6 @@ ctl_ask(ctl_t *ctl, const char *format, ...)
     int       len;
     char     *text;
     va_list   args;
-
-    (void) ctl_redis(ctl);
 
     va_start(args, format);
     len = redisvFormatCommand(&text, format, args);
@@ -259,8 +145,6 @@ ctl_ask_argv(ctl_t *ctl, int argc, const char **argv)
     int    len;
     char  *text;
 
-    (void) ctl_redis(ctl);
-
     len = (int) redisFormatCommandArgv(&text, argc, argv, NULL);
 
     ctl_put(ctl, text, len);
@@ -270,17 +154,20 @@ ctl_ask_argv(ctl_t *ctl, int argc, const char **argv)
 redisReply *
 ctl_reply_any(ctl_t *ctl)
 {
-    void          *reply;
-    redisContext  *redis;
+    char          error[CTL_ERROR];
+    redisReply   *reply;
+    ctl_redis_t  *redis;
 
     redis = ctl_redis(ctl);
 
-    if (ctl->ssl) {
-        return ctl_tls_reply(ctl);
+    if (redis->nodes) {
+        return ctl_nodes_reply(redis->nodes);
     }
 
-    if (redisGetReply(redis, &reply) != REDIS_OK) {
-        ctl_fail(CTL_REDIS, "Redis: %s", redis->errstr);
+    reply = ctl_server_reply(redis->server, error);
+
+    if (reply == NULL) {
+        ctl_fail(CTL_REDIS, "%s", error);
     }
 
     return reply;

@@ -7,7 +7,8 @@
 
 
 #define LANE_LOOK   5000     /* ms between two looks at an idle queue */
-#define LANE_AGAIN  1000     /* ms after Redis refused a call */
+#define LANE_SOON   20       /* ms after Redis refused a call, doubled... */
+#define LANE_AGAIN  1000     /* ... up to this */
 
 
 void
@@ -154,12 +155,24 @@ lane_room(const lane_t *lane)
 }
 
 
-/* Redis refuses, or has no room for another call: not at once again */
+/*
+ * Redis refuses, or has no room for another call: not at once again.  A slot
+ * that moves to another node is a matter of milliseconds.
+ */
 
 void
 lane_quiet(lane_t *lane)
 {
-    lane->quiet = clock_ms() + LANE_AGAIN;
+    int64_t  now;
+
+    now = clock_ms();
+
+    if (now >= lane->quiet) {
+        lane->pause = lane->pause ? lane->pause * 2 : LANE_SOON;
+        lane->pause = (lane->pause < LANE_AGAIN) ? lane->pause : LANE_AGAIN;
+        lane->quiet = now + lane->pause;
+    }
+
     lane_touch(lane);
 }
 
@@ -428,20 +441,6 @@ lane_ask_version(lane_t *lane)
 }
 
 
-bool
-lane_ready(const lane_t *lane)
-{
-    return link_ready(links_of(lane->conf.links, lane->queue.base));
-}
-
-
-sluice_redis_t *
-lane_redis(const lane_t *lane)
-{
-    return link_redis(links_of(lane->conf.links, lane->queue.base));
-}
-
-
 void
 lane_link(lane_t *lane)
 {
@@ -463,6 +462,7 @@ lane_link(lane_t *lane)
     lane->asleep = false;
     lane->flowing = false;
     lane->quiet = 0;
+    lane->pause = 0;
 
     lane_ask_version(lane);
     lane_extend(lane);

@@ -252,6 +252,8 @@ lane_on_finish(void *data, const redisReply *reply)
         lane_unwritten(lane, call, &lane->finishes, rc, reply);
 
     } else {
+        lane->pause = 0;
+
         for (i = 0; i < call->n; i++) {
             lane_written(lane, call->slots[i], codes[i]);
         }
@@ -372,6 +374,8 @@ lane_on_retry(void *data, const redisReply *reply)
         lane_unwritten(lane, call, &lane->retries, rc, reply);
 
     } else {
+        lane->pause = 0;
+
         for (i = 0; i < call->n; i++) {
             lane->busy--;
             lane_written(lane, call->slots[i], codes[i]);
@@ -436,6 +440,7 @@ lane_on_take(void *data, const redisReply *reply)
     if (queue_read_taken(&lane->queue, reply, call->token, &taken)
         == QUEUE_READ_OK)
     {
+        lane->pause = 0;
         lane_asked(lane, call, taken.njobs);
         lane_bring(lane, &taken, call->at);
         lane_tell_taken(lane, &taken);

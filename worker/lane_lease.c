@@ -10,6 +10,7 @@
 
 
 #define LANE_LEASES  500      /* of one call */
+#define LANE_SOON    500      /* ms after Redis refused to renew */
 
 
 bool
@@ -27,13 +28,22 @@ lane_on_extend(void *data, const redisReply *reply)
     slot_t       *slot;
     const char   *id;
     lane_call_t  *call = data;
+    queue_read_e  rc;
 
     lane = call->lane;
     lane->others--;
 
     fault_point("extend-reply", NULL);
 
-    if (queue_read_kind(&lane->queue, "extend", reply) == QUEUE_READ_OK) {
+    rc = queue_read_kind(&lane->queue, "extend", reply);
+
+    /* a link that was lost renews when it is back: lane_link() */
+
+    if (rc == QUEUE_READ_AWAY && reply) {
+        clock_arm(lane->lease, LANE_SOON);
+    }
+
+    if (rc == QUEUE_READ_OK) {
 
         for (slot = lane->slots; slot; slot = slot->next) {
             if (slot->seq < call->seq) {

@@ -48,6 +48,7 @@ struct lane_s {
     double           owed;         /* jobs of it that its floor is behind */
     int64_t          hold;         /* take nothing before */
     int64_t          quiet;        /* call nothing before */
+    int64_t          pause;        /* ms, of the last quiet; 0: all is well */
     int64_t          skew;         /* ms, see lane_sleep_until() */
     uint64_t         refused[LANE_REFUSED];
     size_t           nrefused;
@@ -75,8 +76,6 @@ typedef struct {
 
 
 /* lane.c */
-bool lane_ready(const lane_t *lane);
-sluice_redis_t *lane_redis(const lane_t *lane);
 void lane_touch(lane_t *lane);
 size_t lane_room(const lane_t *lane);
 void lane_quiet(lane_t *lane);
@@ -123,6 +122,20 @@ size_t lane_vacant(const lane_t *lane);
 void lane_extend(lane_t *lane);
 void lane_on_lease(evutil_socket_t fd, short what, void *data);
 void lane_on_check(evutil_socket_t fd, short what, void *data);
+
+
+static inline bool
+lane_ready(const lane_t *lane)
+{
+    return link_ready(links_of(lane->conf.links, lane->queue.base));
+}
+
+
+static inline sluice_redis_t *
+lane_redis(const lane_t *lane)
+{
+    return link_redis(links_of(lane->conf.links, lane->queue.base));
+}
 
 
 #endif

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -13,6 +11,8 @@
 #include <event2/util.h>
 #include <openssl/err.h>
 #include "worker/link.h"
+#include "worker/link_parts.h"
+#include "worker/master.h"
 
 
 #define LINK_MAX_BYTES   (128 * 1024 * 1024)   /* unanswered */
@@ -33,7 +33,10 @@ struct link_s {
     sluice_url_t          url;
     tls_t                *tls;        /* of rediss://, else NULL */
     char                 *name;
+    master_t             *master;     /* where it is, with sentinels */
+    link_to_e             to;
     link_state_pt         state;
+    sluice_redis_reply_pt refused;
     void                 *data;
     int64_t               timeout;
     int64_t               since;      /* when the connect was begun */
@@ -41,6 +44,7 @@ struct link_s {
     char                  complaint[256];
     unsigned              failures;
     bool                  ready;
+    bool                  replica;    /* it is no master any more */
     bool                  dirty;      /* flush is on its way */
 };
 
@@ -55,7 +59,9 @@ link_complain(link_t *link, const char *why, int64_t pause)
 
     now = clock_ms();
 
-    if (strcmp(why, link->complaint) == 0 && now - link->said < LINK_SAY_AGAIN)
+    if (link->to != LINK_SERVER
+        || (strcmp(why, link->complaint) == 0
+            && now - link->said < LINK_SAY_AGAIN))
     {
         return;
     }
@@ -92,6 +98,13 @@ link_lose(link_t *link, const char *why)
     link->failures++;
 
     pause = sluice_retry_reconnect(link->failures, random_unit());
+
+    if (link->master) {
+        /* they are asked, and know how long to wait */
+        master_lost(link->master);
+        pause = 0;
+    }
+
     link_complain(link, text, pause);
     clock_arm(link->connect, pause);
 
@@ -162,6 +175,23 @@ link_on_flush(evutil_socket_t fd, short what, void *data)
 }
 
 
+/* somebody else has taken its place: a new connection leads there */
+
+static void
+link_on_refused(void *data, const redisReply *reply)
+{
+    link_t  *link = data;
+
+    if (sluice_redis_reply_kind(reply) == SLUICE_REDIS_REPLY_REPLICA) {
+        link->replica = true;
+    }
+
+    if (link->refused) {
+        link->refused(link->data, reply);
+    }
+}
+
+
 static void
 link_on_read(struct bufferevent *bev, void *data)
 {
@@ -185,6 +215,11 @@ link_on_read(struct bufferevent *bev, void *data)
         evbuffer_drain(in, piece.iov_len);
     }
 
+    if (link->replica) {
+        link_lose(link, "it is a replica now, not the master");
+        return;
+    }
+
     /* the greeting goes on, and a lost script is loaded, from inside */
     link_write(link);
 
@@ -198,7 +233,12 @@ link_on_read(struct bufferevent *bev, void *data)
     link->failures = 0;
     link->complaint[0] = '\0';
 
-    log_event(LOG_INFO_, "redis_ready", "link", "%s", link->name, NULL);
+    if (link->master) {
+        master_met(link->master);
+    }
+
+    log_event(link->to == LINK_SERVER ? LOG_INFO_ : LOG_DEBUG_, "redis_ready",
+              "link", "%s", link->name, NULL);
 
     if (link->state) {
         link->state(link->data, true);
@@ -249,7 +289,7 @@ link_on_event(struct bufferevent *bev, short what, void *data)
     /* an error of the socket, such as a refused connect, is none of TLS */
 
     if (code && ERR_reason_error_string(code)) {
-        tls_why(link->tls, ssl, code, text, sizeof(text));
+        tls_why(link->tls, ssl, link->url.host, code, text, sizeof(text));
         link_lose(link, text);
         return;
     }
@@ -273,80 +313,12 @@ link_on_event(struct bufferevent *bev, short what, void *data)
 }
 
 
-static struct bufferevent *
-link_stream(link_t *link)
-{
-    SSL                 *ssl;
-    struct bufferevent  *bev;
-
-    if (link->tls == NULL) {
-        return bufferevent_socket_new(link->base, -1, BEV_OPT_CLOSE_ON_FREE);
-    }
-
-    ssl = tls_open(link->tls);
-
-    if (ssl == NULL) {
-        return NULL;
-    }
-
-    bev = bufferevent_openssl_socket_new(link->base, -1, ssl,
-                                         BUFFEREVENT_SSL_CONNECTING,
-                                         BEV_OPT_CLOSE_ON_FREE);
-    if (bev == NULL) {
-        SSL_free(ssl);
-        return NULL;
-    }
-
-    /* the length of each reply is known: one cut short is no reply */
-
-    bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-
-    return bev;
-}
-
-
-static int
-link_connect_unix(link_t *link)
-{
-    int                 fd;
-    struct sockaddr_un  un;
-
-    memset(&un, 0, sizeof(un));
-    un.sun_family = AF_UNIX;
-
-    if (strlen(link->url.path) >= sizeof(un.sun_path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-
-    strcpy(un.sun_path, link->url.path);
-
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0) {
-        return -1;
-    }
-
-    /* never EINPROGRESS: a full backlog is EAGAIN and tried again later */
-
-    if (connect(fd, (struct sockaddr *) &un, sizeof(un)) != 0
-        || bufferevent_setfd(link->bev, fd) != 0)
-    {
-        close(fd);
-        return -1;
-    }
-
-    return 0;
-}
-
-
 static void
-link_on_connect(evutil_socket_t fd, short what, void *data)
+link_dial(link_t *link)
 {
-    link_t  *link = data;
-
     link->since = clock_ms();
-    link->bev = link_stream(link);
+    link->replica = false;
+    link->bev = link_stream(link->base, link->tls, link->url.host);
 
     if (link->bev == NULL) {
         link_lose(link, "out of memory");
@@ -358,7 +330,7 @@ link_on_connect(evutil_socket_t fd, short what, void *data)
     bufferevent_set_max_single_write(link->bev, LINK_READ);
 
     if (link->url.path[0]) {
-        if (link_connect_unix(link) != 0) {
+        if (link_connect_unix(link->bev, link->url.path) != 0) {
             link_lose(link, strerror(errno));
             return;
         }
@@ -378,6 +350,31 @@ link_on_connect(evutil_socket_t fd, short what, void *data)
         && link->bev)
     {
         link_lose(link, "cannot connect");
+    }
+}
+
+
+static void
+link_on_master(void *data, const sluice_node_t *node)
+{
+    link_t  *link = data;
+
+    memcpy(link->url.host, node->host, sizeof(link->url.host));
+    link->url.port = node->port;
+    link_dial(link);
+}
+
+
+static void
+link_on_connect(evutil_socket_t fd, short what, void *data)
+{
+    link_t  *link = data;
+
+    if (link->master) {
+        master_find(link->master);
+
+    } else if (link->to != LINK_NOWHERE) {
+        link_dial(link);
     }
 }
 
@@ -428,9 +425,12 @@ link_open(struct event_base *base, const settings_t *settings,
     }
 
     link->base = base;
-    link->url = settings->redis;
+    link->url = (conf->to == LINK_SENTINEL) ? settings->redis.sentinel
+                                            : settings->redis.url;
     link->tls = tls_hold(settings->redis_tls);
+    link->to = conf->to;
     link->state = conf->state;
+    link->refused = conf->refused;
     link->data = conf->data;
     link->timeout = conf->timeout ? conf->timeout : settings->redis_timeout;
     link->name = strdup(conf->name ? conf->name : "");
@@ -441,6 +441,23 @@ link_open(struct event_base *base, const settings_t *settings,
     link->conf.name = conf->name ? link->name : NULL;
     link->conf.max_bytes = LINK_MAX_BYTES;
     link->conf.max_count = LINK_MAX_COUNT;
+    link->conf.replica = (conf->to == LINK_ANY);
+    link->conf.refused = link_on_refused;
+    link->conf.data = link;
+
+    if (conf->node) {
+        memcpy(link->url.host, conf->node->host, sizeof(link->url.host));
+        link->url.port = conf->node->port;
+    }
+
+    if (conf->node == NULL && settings->redis.kind == SLUICE_URL_SENTINEL) {
+        link->master = master_open(base, settings, link_on_master, link);
+
+        if (link->master == NULL) {
+            link_close(link);
+            return NULL;
+        }
+    }
 
     link->redis = sluice_redis_create(&link->conf);
     link->flush = event_new(base, -1, 0, link_on_flush, link);
@@ -500,7 +517,10 @@ link_close(link_t *link)
     }
 
     link->state = NULL;
+    link->refused = NULL;
     link->ready = false;
+
+    master_close(link->master);
 
     if (link->redis) {
         sluice_redis_lost(link->redis);

@@ -1,7 +1,9 @@
 /*
  * A Redis connection: core's client (core/redis.h) on a libevent bufferevent.
  * It connects by itself, and again after a pause (sluice_retry_reconnect)
- * whenever it is lost, refused or too slow, and says so in the log.
+ * whenever it is lost, refused or too slow, and says so in the log.  With
+ * sentinels it asks them each time where the master is.  A server that says
+ * that it is no master any more is left.
  *
  *     link_conf_t  conf = { .name = "sluiced", .scripts = scripts,
  *                           .nscripts = 2, .state = on_state, .data = me };
@@ -32,13 +34,26 @@ typedef struct link_s  link_t;
  */
 typedef void (*link_state_pt)(void *data, bool ready);
 
+typedef enum {
+    LINK_SERVER,
+    LINK_ANY,         /* a node of a cluster, master or not, to ask it */
+    LINK_SENTINEL,
+    LINK_NOWHERE      /* never ready: what is queued is answered with NULL */
+} link_to_e;
+
 typedef struct {
+    link_to_e                      to;        /* those of the last three are
+                                                 not logged here */
+    const sluice_node_t           *node;      /* copied; NULL: as the URL says,
+                                                 which is not of a cluster */
     const char                    *name;      /* CLIENT SETNAME, or NULL */
     const sluice_script_t *const  *scripts;   /* must outlive the link */
     size_t                         nscripts;
     int64_t                        timeout;   /* ms for an answer; 0:
                                                  settings->redis_timeout */
     link_state_pt                  state;     /* or NULL */
+    sluice_redis_reply_pt          refused;   /* each error, shown before its
+                                                 command's function; or NULL */
     void                          *data;
 } link_conf_t;
 

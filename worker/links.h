@@ -24,6 +24,8 @@
 typedef struct links_s  links_t;
 
 typedef struct {
+    links_t                       *peer;      /* the map of its cluster is
+                                                 shared; or NULL */
     const char                    *name;      /* as in link_conf_t */
     const sluice_script_t *const  *scripts;
     size_t                         nscripts;
@@ -45,9 +47,17 @@ links_t *links_open(struct event_base *base, const settings_t *settings,
 
 /*
  * The link that the key's commands go to; never NULL, but not ready when it is
- * not known who has the key.
+ * not known who has the key.  It is opened when it is asked for first.
+ *
+ * In a cluster a call may be answered MOVED, ASK, CLUSTERDOWN or TRYAGAIN, for
+ * which queue_read_kind() says QUEUE_READ_AWAY: nothing was run, and it is to
+ * be asked again after a moment, by links_of() as it is then.  The map has been
+ * put right, or is on its way.
  */
 link_t *links_of(links_t *links, const char *key);
+
+/* its number; false: not a cluster, all keys are as one */
+bool links_slot(const links_t *links, const char *key, unsigned *slot);
 
 /* As link_close(), for all; NULL is fine. */
 void links_close(links_t *links);

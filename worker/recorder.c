@@ -5,75 +5,38 @@
  *
  * All processes are one consumer: what another left behind is read again at
  * the start and every ten seconds, and writing it twice changes nothing.
+ *
+ * In a cluster each stream is read by itself, and none waits for another's
+ * node: no read blocks, and when there was nothing they are asked again after a
+ * pause.
  */
 
 #include <stdlib.h>
 #include <string.h>
 #include "worker/fault.h"
-#include "worker/links.h"
-#include "worker/recorder.h"
-#include "worker/recorder_group.h"
-#include "worker/recorder_writer.h"
+#include "worker/recorder_parts.h"
 
 
-#define CONSUMER      "sluiced"
-#define BLOCK         5000       /* ms that one read waits */
-#define LINK_TIMEOUT  (BLOCK + 10000)
+#define LINK_TIMEOUT  (RECORDER_BLOCK + 10000)
+#define POLL          250        /* ms between two reads of a cluster, and one
+                                    more a stream */
 #define STREAM_COUNT  16         /* of one stream in one read, at least */
-#define LEFT_BEHIND   10000      /* ms between two looks for it */
 #define RETRY_MIN     500        /* ms until a failed step is tried again */
 #define RETRY_MAX     30000
 #define SAY_AGAIN     60000      /* ms between two lines of one trouble */
 
 
-typedef enum {
-    RECORDER_AWAY,       /* no Redis */
-    RECORDER_OPENING,    /* the consumer groups are made */
-    RECORDER_READING,
-    RECORDER_RESTING,    /* until more has gathered, or Redis is better */
-    RECORDER_WRITING,    /* the store has the group */
-    RECORDER_WAITING,    /* the store failed: the same group again, later */
-    RECORDER_FORGETTING
-} recorder_state_e;
-
-struct recorder_s {
-    links_t            *links;
-    recorder_writer_t  *writer;
-    struct event       *timer;
-    recorder_state_e    state;
-    recorder_group_t    group;
-    size_t              count;       /* of one stream in one read */
-    int64_t             looked;      /* when for what was left behind */
-    int64_t             retry;       /* ms, 0: the store is well */
-    int64_t             said;        /* when the log heard of a trouble */
-    size_t              answers;     /* that are still to come */
-    unsigned            behind:1;    /* reading what was left behind */
-    unsigned            full:1;      /* there is more than was read */
-    unsigned            anew:1;      /* the link was lost: begin again */
-    unsigned            failed:1;    /* one of the answers was an error */
-    unsigned            told:1;      /* ... and the log knows */
-};
-
-
 static int recorder_start(recorder_t *recorder, struct event_base *base,
     const settings_t *settings);
-static link_t *recorder_link(const recorder_t *recorder);
 static void recorder_changed(void *data);
-static void recorder_groups(recorder_t *recorder);
-static void recorder_grouped(void *data, const redisReply *reply);
-static void recorder_read(recorder_t *recorder);
-static void recorder_entries(void *data, const redisReply *reply);
 static void recorder_write(recorder_t *recorder);
 static void recorder_written(void *data, const char *error);
 static void recorder_failed(recorder_t *recorder, const char *error);
 static void recorder_forget(recorder_t *recorder);
 static void recorder_forgotten(void *data, const redisReply *reply);
-static void recorder_again(recorder_t *recorder);
 static void recorder_rest(recorder_t *recorder, recorder_state_e state,
     int64_t ms);
 static void recorder_timer(evutil_socket_t fd, short events, void *data);
-static bool recorder_answer(recorder_t *recorder, const char *what,
-    const redisReply *reply);
 
 
 recorder_t *
@@ -108,8 +71,14 @@ static int
 recorder_start(recorder_t *recorder, struct event_base *base,
     const settings_t *settings)
 {
+    size_t        i;
     links_conf_t  conf;
 
+    for (i = 0; i < recorder->group.nstreams; i++) {
+        recorder->group.streams[i].owner = recorder;
+    }
+
+    recorder->cluster = (settings->redis.kind == SLUICE_URL_CLUSTER);
     recorder->count = RECORDER_GROUP;
 
     if (recorder->group.nstreams > RECORDER_GROUP / STREAM_COUNT) {
@@ -177,14 +146,6 @@ recorder_close(recorder_t *recorder)
 }
 
 
-static link_t *
-recorder_link(const recorder_t *recorder)
-{
-    return links_of(recorder->links, recorder->group.nstreams
-                                     ? recorder->group.streams[0].key : "");
-}
-
-
 /* a group that is being written is finished first: recorder_written() */
 
 static void
@@ -194,8 +155,10 @@ recorder_changed(void *data)
 
     recorder->anew = 1;
 
-    if (recorder->state == RECORDER_WRITING
-        || recorder->state == RECORDER_WAITING)
+    if (recorder->group.nstreams == 0
+        || recorder->state == RECORDER_WRITING
+        || recorder->state == RECORDER_WAITING
+        || (recorder->cluster && recorder->state != RECORDER_AWAY))
     {
         return;
     }
@@ -204,149 +167,25 @@ recorder_changed(void *data)
     recorder_group_drop(&recorder->group);
     recorder->state = RECORDER_AWAY;
 
-    if (link_ready(recorder_link(recorder)) && recorder->group.nstreams > 0) {
+    if (recorder->cluster || link_ready(recorder_link(recorder, 0))) {
         recorder_groups(recorder);
     }
 }
 
 
-static void
-recorder_groups(recorder_t *recorder)
+void
+recorder_took(recorder_t *recorder)
 {
-    size_t  i;
-
-    recorder->state = RECORDER_OPENING;
-    recorder->anew = 0;
-    recorder->failed = 0;
-    recorder->answers = 0;
-    recorder->behind = 1;
-
-    for (i = 0; i < recorder->group.nstreams; i++) {
-        if (sluice_redis_command(link_redis(recorder_link(recorder)),
-                                 clock_ms(), recorder_grouped, recorder,
-                                 "XGROUP", "CREATE",
-                                 recorder->group.streams[i].key,
-                                 RECORDER_CONSUMERS, "0", "MKSTREAM", NULL)
-            == SLUICE_REDIS_OK)
-        {
-            recorder->answers++;
-
-        } else {
-            recorder->failed = 1;
-        }
-    }
-
-    if (recorder->answers == 0) {
-        recorder_again(recorder);
-    }
-}
-
-
-static void
-recorder_grouped(void *data, const redisReply *reply)
-{
-    recorder_t  *recorder = data;
-
-    if (reply != NULL && reply->type == REDIS_REPLY_ERROR
-        && strncmp(reply->str, "BUSYGROUP", sizeof("BUSYGROUP") - 1) == 0)
-    {
-        /* it is there already */
-
-    } else if (!recorder_answer(recorder, "XGROUP", reply)) {
-        recorder->failed = 1;
-    }
-
-    if (--recorder->answers > 0 || reply == NULL) {
-        return;
-    }
-
-    if (recorder->failed) {
-        recorder_again(recorder);
-        return;
-    }
-
-    recorder_read(recorder);
-}
-
-
-static void
-recorder_read(recorder_t *recorder)
-{
-    int64_t          now;
-    size_t           i;
-    const char      *key;
-    sluice_redis_t  *redis;
-
-    now = clock_ms();
-
-    if (now - recorder->looked >= LEFT_BEHIND) {
-        recorder->behind = 1;
-    }
-
-    if (recorder->behind) {
-        recorder->looked = now;
-    }
-
-    recorder->state = RECORDER_READING;
-    recorder->full = 0;
-    redis = link_redis(recorder_link(recorder));
-
-    if (sluice_redis_begin(redis, 9 + 2 * recorder->group.nstreams, now)
-        != SLUICE_REDIS_OK)
-    {
-        recorder_again(recorder);
-        return;
-    }
-
-    sluice_redis_arg(redis, "XREADGROUP", 10);
-    sluice_redis_arg(redis, "GROUP", 5);
-    sluice_redis_arg(redis, RECORDER_CONSUMERS,
-                     sizeof(RECORDER_CONSUMERS) - 1);
-    sluice_redis_arg(redis, CONSUMER, sizeof(CONSUMER) - 1);
-    sluice_redis_arg(redis, "COUNT", 5);
-    sluice_redis_arg_int(redis, (int64_t) recorder->count);
-    sluice_redis_arg(redis, "BLOCK", 5);
-    sluice_redis_arg_int(redis, BLOCK);
-    sluice_redis_arg(redis, "STREAMS", 7);
-
-    for (i = 0; i < recorder->group.nstreams; i++) {
-        key = recorder->group.streams[i].key;
-        sluice_redis_arg(redis, key, strlen(key));
-    }
-
-    for (i = 0; i < recorder->group.nstreams; i++) {
-        sluice_redis_arg(redis, recorder->behind ? "0" : ">", 1);
-    }
-
-    if (sluice_redis_end(redis, recorder_entries, recorder)
-        != SLUICE_REDIS_OK)
-    {
-        recorder_again(recorder);
-    }
-}
-
-
-static void
-recorder_entries(void *data, const redisReply *reply)
-{
-    recorder_t  *recorder = data;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    /* NOGROUP: somebody deleted the stream, so its group is made anew */
-
-    if (!recorder_answer(recorder, "XREADGROUP", reply)
-        || recorder_group_read(&recorder->group, reply) != 0)
-    {
-        recorder_again(recorder);
-        return;
-    }
-
     recorder->full = (recorder->group.longest >= recorder->count);
 
     if (recorder->group.nentries == 0) {
+
+        if (recorder->cluster && !recorder->behind) {
+            recorder_rest(recorder, RECORDER_RESTING,
+                          POLL + (int64_t) recorder->group.nstreams);
+            return;
+        }
+
         recorder->behind = 0;
         recorder_read(recorder);
 
@@ -386,7 +225,7 @@ recorder_written(void *data, const char *error)
                   recorder->group.nrecords, NULL);
     }
 
-    if (recorder->anew) {
+    if (recorder->anew && !recorder->cluster) {
         /* they will be read again, and do no harm */
         recorder->state = RECORDER_AWAY;
         recorder_changed(recorder);
@@ -428,8 +267,7 @@ recorder_forget(recorder_t *recorder)
     recorder->state = RECORDER_FORGETTING;
     recorder->failed = 0;
     recorder->answers =
-        recorder_group_forget(&recorder->group,
-                              link_redis(recorder_link(recorder)),
+        recorder_group_forget(&recorder->group, recorder->links,
                               recorder_forgotten, recorder);
 
     if (recorder->answers == 0) {
@@ -447,7 +285,7 @@ recorder_forgotten(void *data, const redisReply *reply)
         recorder->failed = 1;
     }
 
-    if (--recorder->answers > 0 || reply == NULL) {
+    if (--recorder->answers > 0 || (reply == NULL && !recorder->cluster)) {
         return;
     }
 
@@ -470,7 +308,7 @@ recorder_forgotten(void *data, const redisReply *reply)
 
 /* something failed: from the start, with what is pending, a little later */
 
-static void
+void
 recorder_again(recorder_t *recorder)
 {
     recorder_group_drop(&recorder->group);
@@ -506,7 +344,7 @@ recorder_timer(evutil_socket_t fd, short events, void *data)
 
 /* false: an error, of which the log hears once a minute until all is well */
 
-static bool
+bool
 recorder_answer(recorder_t *recorder, const char *what,
     const redisReply *reply)
 {

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "worker/link.h"
 #include "worker/recorder.h"
 #include "worker/recorder_group.h"
 
@@ -77,8 +76,8 @@ recorder_group_free(recorder_group_t *group)
 }
 
 
-int
-recorder_group_read(recorder_group_t *group, const redisReply *reply)
+void
+recorder_group_begin(recorder_group_t *group)
 {
     size_t  i;
 
@@ -87,6 +86,13 @@ recorder_group_read(recorder_group_t *group, const redisReply *reply)
     }
 
     group->longest = 0;
+}
+
+
+int
+recorder_group_read(recorder_group_t *group, const redisReply *reply)
+{
+    size_t  i;
 
     /* nil: nothing came while it blocked */
 
@@ -284,24 +290,30 @@ recorder_group_drop(recorder_group_t *group)
 
 
 size_t
-recorder_group_forget(const recorder_group_t *group, sluice_redis_t *redis,
+recorder_group_forget(const recorder_group_t *group, links_t *links,
     sluice_redis_reply_pt reply, void *data)
 {
-    size_t  i, answers;
+    size_t              i, answers;
+    sluice_redis_t     *redis;
+    recorder_stream_t  *stream;
 
     answers = 0;
 
     for (i = 0; i < group->nentries; i++) {
         if (group->entries[i].bad) {
+            stream = group->entries[i].stream;
+            redis = link_redis(links_of(links, stream->key));
             answers += group_aside(group, &group->entries[i], redis, reply,
                                    data);
         }
     }
 
     for (i = 0; i < group->nstreams; i++) {
-        if (group->streams[i].n > 0) {
-            answers += group_forget(group, &group->streams[i], redis, reply,
-                                    data);
+        stream = &group->streams[i];
+
+        if (stream->n > 0) {
+            redis = link_redis(links_of(links, stream->key));
+            answers += group_forget(group, stream, redis, reply, data);
         }
     }
 

@@ -5,7 +5,7 @@
 #ifndef SLUICE_WORKER_RECORDER_GROUP_H
 #define SLUICE_WORKER_RECORDER_GROUP_H
 
-#include "worker/worker.h"
+#include "worker/links.h"
 
 
 #define RECORDER_CONSUMERS  "sluice"    /* the consumer group's name */
@@ -14,6 +14,8 @@ typedef struct {
     char       key[SLUICE_KEYS_MAX];
     char       bad[SLUICE_KEYS_MAX + sizeof(":bad")];
     size_t     n;          /* entries of it in the group */
+    bool       made;       /* its consumer group is there */
+    void      *owner;      /* recorder.c's */
 } recorder_stream_t;
 
 typedef struct {
@@ -41,7 +43,9 @@ typedef struct {
 int recorder_group_init(recorder_group_t *group, const settings_t *settings);
 void recorder_group_free(recorder_group_t *group);
 
-/* The reply of XREADGROUP into an empty group.  0, or -1 out of memory. */
+/* Before what one read gives, and each reply to XREADGROUP: 0, or -1 out of
+   memory. */
+void recorder_group_begin(recorder_group_t *group);
 int recorder_group_read(recorder_group_t *group, const redisReply *reply);
 
 /* Empties it; the streams stay. */
@@ -51,8 +55,8 @@ void recorder_group_drop(recorder_group_t *group);
  * Queues what takes the entries out of their streams, and sets aside those
  * that are no records.  Returns how many replies will come.
  */
-size_t recorder_group_forget(const recorder_group_t *group,
-    sluice_redis_t *redis, sluice_redis_reply_pt reply, void *data);
+size_t recorder_group_forget(const recorder_group_t *group, links_t *links,
+    sluice_redis_reply_pt reply, void *data);
 
 
 #endif

@@ -11,12 +11,35 @@
 
 
 static bool
-run_same_url(const sluice_url_t *a, const sluice_url_t *b)
+run_same_server(const sluice_url_t *a, const sluice_url_t *b)
 {
     return strcmp(a->path, b->path) == 0 && strcmp(a->host, b->host) == 0
            && a->port == b->port && a->db == b->db
            && a->tls == b->tls && strcmp(a->user, b->user) == 0
            && strcmp(a->password, b->password) == 0;
+}
+
+
+static bool
+run_same_url(const sluice_url_nodes_t *a, const sluice_url_nodes_t *b)
+{
+    size_t  i;
+
+    if (a->kind != b->kind || a->nnodes != b->nnodes
+        || strcmp(a->name, b->name) != 0
+        || !run_same_server(&a->url, &b->url)
+        || !run_same_server(&a->sentinel, &b->sentinel))
+    {
+        return false;
+    }
+
+    for (i = 0; i < a->nnodes; i++) {
+        if (!sluice_node_is(&a->nodes[i], &b->nodes[i])) {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 

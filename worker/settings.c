@@ -190,7 +190,7 @@ settings_tls(settings_t *settings, cfg_t *cfg)
     conf.name = cfg_getstr(cfg, "redis_tls_name");
     conf.unverified = !cfg_getbool(cfg, "redis_tls_verify");
 
-    if (!settings->redis.tls) {
+    if (!settings->redis.url.tls) {
         if (conf.ca || conf.cert || conf.key || conf.name || conf.unverified) {
             settings_error(cfg, "redis_tls_... is for rediss:// only");
         }
@@ -198,8 +198,8 @@ settings_tls(settings_t *settings, cfg_t *cfg)
         return;
     }
 
-    settings->redis_tls = tls_create(&conf, settings->redis.host,
-                                     "redis_tls_", error, sizeof(error));
+    settings->redis_tls = tls_create(&conf, "redis_tls_", error,
+                                     sizeof(error));
 
     if (settings->redis_tls == NULL) {
         settings_error(cfg, "%s", error);

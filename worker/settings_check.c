@@ -131,7 +131,7 @@ check_floor(cfg_opt_t *opt, const char *value)
 static const char *
 check_redis(cfg_opt_t *opt, const char *value)
 {
-    static sluice_url_t  url;
+    static sluice_url_nodes_t  url;
 
     return settings_url(&url, value);
 }

@@ -29,7 +29,7 @@ int settings_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv);
 bool settings_is_clean(const char *text);
 
 /* sluice_url_parse(); the path of a socket may be relative */
-const char *settings_url(sluice_url_t *url, const char *text);
+const char *settings_url(sluice_url_nodes_t *url, const char *text);
 
 /*
  * A secret as it is, or "file:PATH" (the end of line is cut off), or

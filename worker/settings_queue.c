@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "core/slot.h"
 #include "worker/settings_check.h"
 
 
@@ -115,6 +116,15 @@ settings_queue(settings_t *settings, cfg_t *cfg, cfg_t *sec,
 
     queue->prefix = settings_dup(text ? text : "bull");
     queue->tenant = settings_dup(tenant);
+
+    if (settings->redis.kind == SLUICE_URL_CLUSTER
+        && !sluice_slot_tagged(queue->prefix, strlen(queue->prefix)))
+    {
+        settings_error(sec, "queue \"%s\": the keys of prefix \"%s\" are all"
+                       " over the cluster: give it a tenant, or a prefix with"
+                       " a hash tag, as {%s}", cfg_title(sec), queue->prefix,
+                       queue->prefix);
+    }
 
     text = cfg_getstr(sec, "name");
     queue->name = settings_dup(text ? text : cfg_title(sec));

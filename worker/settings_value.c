@@ -26,9 +26,10 @@ settings_is_clean(const char *text)
 
 
 const char *
-settings_url(sluice_url_t *url, const char *text)
+settings_url(sluice_url_nodes_t *url, const char *text)
 {
-    char         full[sizeof(url->path) + 1024], here[sizeof(url->path)];
+    char         full[sizeof(url->url.path) + 1024];
+    char         here[sizeof(url->url.path)];
     const char  *path;
 
     path = (strncmp(text, "unix:", 5) == 0) ? text + 5 : "/";
@@ -38,7 +39,7 @@ settings_url(sluice_url_t *url, const char *text)
         text = full;
     }
 
-    return sluice_url_parse(url, text, strlen(text));
+    return sluice_url_parse_nodes(url, text, strlen(text));
 }
 
 

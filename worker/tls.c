@@ -9,8 +9,7 @@
 
 struct tls_s {
     SSL_CTX  *context;
-    char     *name;
-    bool      address;      /* the name is one */
+    char     *name;         /* NULL: the host */
     unsigned  refs;
 };
 
@@ -106,8 +105,8 @@ tls_files(tls_t *tls, const tls_conf_t *conf, const char *before, char *error,
 
 
 tls_t *
-tls_create(const tls_conf_t *conf, const char *host, const char *before,
-    char *error, size_t size)
+tls_create(const tls_conf_t *conf, const char *before, char *error,
+    size_t size)
 {
     tls_t  *tls;
 
@@ -119,17 +118,15 @@ tls_create(const tls_conf_t *conf, const char *host, const char *before,
     }
 
     tls->refs = 1;
-    tls->name = strdup(conf->name ? conf->name : host);
+    tls->name = conf->name ? strdup(conf->name) : NULL;
     tls->context = SSL_CTX_new(TLS_client_method());
 
-    if (tls->name == NULL || tls->context == NULL
+    if ((tls->name == NULL && conf->name) || tls->context == NULL
         || SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1)
     {
         tls_drop(tls);
         return NULL;
     }
-
-    tls->address = tls_is_address(tls->name);
 
     SSL_CTX_set_default_passwd_cb(tls->context, tls_no_password);
     SSL_CTX_set_verify(tls->context,
@@ -170,10 +167,11 @@ tls_drop(tls_t *tls)
 
 
 SSL *
-tls_open(const tls_t *tls)
+tls_open(const tls_t *tls, const char *host)
 {
-    int   ok;
-    SSL  *ssl;
+    int          ok;
+    SSL         *ssl;
+    const char  *name;
 
     ssl = SSL_new(tls->context);
 
@@ -181,15 +179,17 @@ tls_open(const tls_t *tls)
         return NULL;
     }
 
+    name = tls->name ? tls->name : host;
+
     /* an address stands in a certificate as one, and is never sent as a name */
 
-    if (tls->address) {
-        ok = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), tls->name);
+    if (tls_is_address(name)) {
+        ok = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
 
     } else {
         SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        ok = SSL_set1_host(ssl, tls->name)
-             && SSL_set_tlsext_host_name(ssl, tls->name);
+        ok = SSL_set1_host(ssl, name)
+             && SSL_set_tlsext_host_name(ssl, name);
     }
 
     if (!ok) {
@@ -204,8 +204,8 @@ tls_open(const tls_t *tls)
 
 
 void
-tls_why(const tls_t *tls, const SSL *ssl, unsigned long code, char *text,
-    size_t size)
+tls_why(const tls_t *tls, const SSL *ssl, const char *host,
+    unsigned long code, char *text, size_t size)
 {
     long         result;
     const char  *why;
@@ -216,7 +216,8 @@ tls_why(const tls_t *tls, const SSL *ssl, unsigned long code, char *text,
         && (result == X509_V_ERR_HOSTNAME_MISMATCH
             || result == X509_V_ERR_IP_ADDRESS_MISMATCH))
     {
-        snprintf(text, size, "its certificate is not for \"%s\"", tls->name);
+        snprintf(text, size, "its certificate is not for \"%s\"",
+                 tls->name ? tls->name : host);
         return;
     }
 

@@ -2,15 +2,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include "worker/watch.h"
+#include "worker/watch_poll.h"
 
 
-#define WATCH_NAME  "sluiced:watch"
+#define WATCH_NAME   "sluiced:watch"
+#define WATCH_AGAIN  100    /* ms after Redis refused to wait */
 
 
 typedef struct watch_group_s  watch_group_t;
 
 struct watched_s {
-    watch_group_t  *group;
+    watch_group_t  *group;         /* NULL: polled */
+    polled_t       *polled;
     const char     *marker;
     watch_pt        marked;
     void           *data;
@@ -26,6 +29,7 @@ struct watch_group_s {
     struct event   *turn;          /* at the end of the loop's turn */
     watched_t      *queues[WATCH_GROUP];
     size_t          nqueues;
+    unsigned        slot;          /* of a cluster */
     char            name[512];     /* that Redis knows; "" not yet */
     long long       id;            /* CLIENT ID, 0 not known */
     bool            waiting;
@@ -36,6 +40,7 @@ struct watch_s {
     struct event_base  *base;
     settings_t          settings;    /* what a link needs */
     links_t            *main_links;
+    poll_t             *poll;        /* of a cluster */
     watch_group_t     **groups;
     size_t              ngroups;
 };
@@ -99,22 +104,6 @@ watch_name(char *dst, size_t size, const char *prefix, const char *queue)
 
 
 static void
-watch_put_back(watch_t *watch, const char *marker, const redisReply *member,
-    const redisReply *score)
-{
-    link_t  *link;
-
-    link = links_of(watch->main_links, marker);
-
-    if (link_ready(link)) {
-        (void) sluice_redis_command(link_redis(link), clock_ms(), NULL, NULL,
-                                    "ZADD", marker, score->str, member->str,
-                                    NULL);
-    }
-}
-
-
-static void
 watch_popped(watch_group_t *group, const redisReply *reply)
 {
     size_t       i;
@@ -126,14 +115,9 @@ watch_popped(watch_group_t *group, const redisReply *reply)
     member = reply->element[1];
     score = reply->element[2];
 
-    if (key->type != REDIS_REPLY_STRING || member->type != REDIS_REPLY_STRING
-        || score->type != REDIS_REPLY_STRING)
-    {
+    if (key->type != REDIS_REPLY_STRING || !poll_due(member, score, &due)) {
         return;
     }
-
-    due = (strcmp(member->str, "0") == 0) ? 0
-                                          : (int64_t) strtod(score->str, NULL);
 
     for (i = 0; i < group->nqueues; i++) {
         queue = group->queues[i];
@@ -148,7 +132,7 @@ watch_popped(watch_group_t *group, const redisReply *reply)
     }
 
     /* of a full queue, or one that is no longer ours */
-    watch_put_back(group->watch, key->str, member, score);
+    poll_put_back(group->watch->main_links, key->str, member, score);
 }
 
 
@@ -169,9 +153,14 @@ watch_on_pop(void *data, const redisReply *reply)
 
     } else if (reply && reply->type == REDIS_REPLY_ERROR) {
 
+        if (sluice_redis_reply_kind(reply) != SLUICE_REDIS_REPLY_WRONG) {
+            clock_arm(group->turn, WATCH_AGAIN);
+            return;
+        }
+
         /*
-         * LOADING, a marker that is no sorted set: the queues look by
-         * themselves every few seconds; do not spin here.
+         * A marker that is no sorted set: the queues look by themselves every
+         * few seconds; do not spin here.
          */
 
         log_event(LOG_ERROR_, "watch_failed", "error", "%s", reply->str, NULL);
@@ -335,17 +324,34 @@ watch_on_change(void *data)
 }
 
 
+/* the group of a queue; NULL: out of memory, or there is none for it */
+
 static watch_group_t *
-watch_group(watch_t *watch)
+watch_group(watch_t *watch, const char *marker)
 {
     size_t          i;
+    unsigned        slot;
     links_conf_t    conf;
     watch_group_t  *group, **groups;
 
+    links_slot(watch->main_links, marker, &slot);
+
+    /* one that is empty and does not wait is anybody's */
+
     for (i = 0; i < watch->ngroups; i++) {
-        if (watch->groups[i]->nqueues < WATCH_GROUP) {
-            return watch->groups[i];
+        group = watch->groups[i];
+
+        if (group->nqueues < WATCH_GROUP
+            && (group->slot == slot
+                || (group->nqueues == 0 && !group->waiting)))
+        {
+            group->slot = slot;
+            return group;
         }
+    }
+
+    if (watch->poll && watch->ngroups >= WATCH_SLOTS) {
+        return NULL;
     }
 
     groups = realloc(watch->groups, (watch->ngroups + 1) * sizeof(*groups));
@@ -362,12 +368,14 @@ watch_group(watch_t *watch)
     }
 
     memset(&conf, 0, sizeof(conf));
+    conf.peer = watch->main_links;
     conf.name = WATCH_NAME;
     conf.timeout = watch->settings.redis_timeout + WATCH_WAIT * 1000;
     conf.changed = watch_on_change;
     conf.data = group;
 
     group->watch = watch;
+    group->slot = slot;
     group->turn = event_new(watch->base, -1, 0, watch_on_turn, group);
     group->links = links_open(watch->base, &watch->settings, &conf);
 
@@ -391,7 +399,8 @@ watch_t *
 watch_open(struct event_base *base, const settings_t *settings,
     links_t *main_links)
 {
-    watch_t  *watch;
+    watch_t   *watch;
+    unsigned   slot;
 
     watch = calloc(1, sizeof(watch_t));
 
@@ -401,6 +410,15 @@ watch_open(struct event_base *base, const settings_t *settings,
         watch->settings.redis_tls = tls_hold(settings->redis_tls);
         watch->settings.redis_timeout = settings->redis_timeout;
         watch->main_links = main_links;
+
+        if (links_slot(main_links, "", &slot)) {
+            watch->poll = poll_open(base, main_links);
+
+            if (watch->poll == NULL) {
+                watch_close(watch);
+                return NULL;
+            }
+        }
     }
 
     return watch;
@@ -424,6 +442,7 @@ watch_close(watch_t *watch)
     }
 
     if (watch) {
+        poll_close(watch->poll);
         tls_drop(watch->settings.redis_tls);
         free(watch->groups);
         free(watch);
@@ -438,9 +457,9 @@ watch_add(watch_t *watch, const char *marker, const char *prefix,
     watched_t      *watched;
     watch_group_t  *group;
 
-    group = watch_group(watch);
+    group = watch_group(watch, marker);
 
-    if (group == NULL) {
+    if (group == NULL && watch->poll == NULL) {
         return NULL;
     }
 
@@ -448,6 +467,17 @@ watch_add(watch_t *watch, const char *marker, const char *prefix,
 
     if (watched == NULL) {
         return NULL;
+    }
+
+    if (group == NULL) {
+        watched->polled = poll_add(watch->poll, marker, marked, data);
+
+        if (watched->polled == NULL) {
+            free(watched);
+            return NULL;
+        }
+
+        return watched;
     }
 
     watched->group = group;
@@ -458,6 +488,8 @@ watch_add(watch_t *watch, const char *marker, const char *prefix,
 
     group->queues[group->nqueues++] = watched;
 
+    watch_on_change(group);
+
     return watched;
 }
 
@@ -467,6 +499,12 @@ watch_remove(watched_t *watched)
 {
     size_t          i;
     watch_group_t  *group;
+
+    if (watched->polled) {
+        poll_remove(watched->polled);
+        free(watched);
+        return;
+    }
 
     group = watched->group;
 
@@ -489,6 +527,11 @@ watch_want(watched_t *watched, bool wanted)
     }
 
     watched->wanted = wanted;
+
+    if (watched->polled) {
+        poll_want(watched->polled, wanted);
+        return;
+    }
 
     if (wanted && !watched->waited) {
         watch_touch(watched->group);

@@ -3,6 +3,9 @@
  * WATCH_GROUP queues a connection.  Only queues that want to know are waited
  * for.  When one more wants to know while a wait is open without it, the wait
  * is ended by a CLIENT UNBLOCK from the main connection and begun again.
+ *
+ * In a cluster the keys of a BZPOPMIN must be in one slot, so a group is of one
+ * slot; beyond WATCH_SLOTS of them queues are asked in turns (watch_poll.h).
  */
 
 #ifndef SLUICE_WORKER_WATCH_H
@@ -13,6 +16,7 @@
 
 #define WATCH_GROUP  100     /* on 1,000 keys a wake costs Redis 0.3 ms */
 #define WATCH_WAIT   5       /* s that one BZPOPMIN waits at most */
+#define WATCH_SLOTS  64      /* connections of a process to a cluster */
 
 
 typedef struct watch_s    watch_t;

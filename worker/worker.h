@@ -7,6 +7,9 @@
  *   log.c        one line an event
  *   link.c       a sluice_redis_t on a libevent bufferevent
  *   links.c      which link a key's commands go to
+ *   cluster.c    the map of a Redis Cluster, kept right
+ *   master.c     where the master is that sentinels watch
+ *   question.c   one command to a server, on a connection of its own
  *   tls.c        whom a connection trusts, and as whom it comes
  *   queue.c      the scripts as calls: plain values in, plain results out
  *   watch.c      BZPOPMIN on the markers: which queue may have a job
@@ -129,8 +132,8 @@ typedef struct {
 } hook_settings_t;
 
 typedef struct {
-    sluice_url_t      redis;
-    tls_t            *redis_tls;       /* of rediss://, else NULL */
+    sluice_url_nodes_t  redis;
+    tls_t            *redis_tls;       /* of rediss..://, else NULL */
     int64_t           redis_timeout;   /* ms, 5000 */
     char             *store;           /* path of the SQLite file, or NULL */
     char             *log_file;        /* NULL: stderr */

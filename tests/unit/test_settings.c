@@ -53,7 +53,7 @@ test_defaults(void **state)
              "queue \"q\" { channel = \"c\" }\n");
     assert_non_null(s);
 
-    assert_string_equal(s->redis.path, "/run/redis.sock");
+    assert_string_equal(s->redis.url.path, "/run/redis.sock");
     assert_int_equal(s->redis_timeout, 5000);
     assert_null(s->store);
     assert_null(s->log_file);
@@ -135,8 +135,8 @@ test_all(void **state)
              "queue \"in\" { kind = events prefix = \"p:q\" }\n");
     assert_non_null(s);
 
-    assert_string_equal(s->redis.host, "127.0.0.1");
-    assert_int_equal(s->redis.db, 2);
+    assert_string_equal(s->redis.url.host, "127.0.0.1");
+    assert_int_equal(s->redis.url.db, 2);
     assert_string_equal(s->store, "/x.db");
     assert_string_equal(s->log_file, "/x.log");
     assert_int_equal(s->log_level, LOG_DEBUG_);
@@ -206,6 +206,23 @@ test_again(void **state)
 
     s = load("redis = \"unix:/r\"\nqueue \"q\" { kind = noop }\n");
     assert_non_null(s);
+    settings_free(s);
+
+    /* a cluster, with prefixes that have a hash tag */
+
+    s = load("redis = \"redis+cluster://h,i:7\"\n"
+             "queue \"q\" { kind = noop tenants = {acme} }\n"
+             "queue \"r\" { kind = noop prefix = \"x{y}\" }\n");
+    assert_non_null(s);
+    assert_int_equal(s->redis.kind, SLUICE_URL_CLUSTER);
+    assert_int_equal(s->redis.nnodes, 2);
+    settings_free(s);
+
+    s = load("redis = \"redis+sentinel://:p@h/m?sentinel_password=q\"\n"
+             "queue \"q\" { kind = noop }\n");
+    assert_non_null(s);
+    assert_string_equal(s->redis.name, "m");
+    assert_string_equal(s->redis.sentinel.password, "q");
     settings_free(s);
 }
 

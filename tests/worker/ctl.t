@@ -144,8 +144,8 @@ ctl_is('no Redis', 3, $none, qr/cannot connect to unix:.*No such file/,
        '-r', "unix:$redis->{dir}/nothing.sock", 'queues');
 ctl_is('a bad URL does not show its password', 2, $none,
        qr/\A(?!.*hunter2).*-r: /s, '-r', 'redis://a:hunter2@/x', 'queues');
-ctl_is('another scheme', 2, $none, qr/cluster/, '-r', 'redis+cluster://host',
-       'queues');
+ctl_is('a cluster has no databases', 2, $none, qr/no databases/, '-r',
+       'redis+cluster://host/1', 'queues');
 
 # ---- queues
 
