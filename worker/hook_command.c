@@ -41,7 +41,7 @@ command_free(command_t *command)
 static void
 command_on_child(evutil_socket_t fd, short what, void *data)
 {
-    int               status;
+    int               status = 0;
     void             *ended_data;
     bool              killed;
     command_t        *command = data;
