@@ -253,6 +253,7 @@ fault: bench-needs $(B)/graph-api $(B)/sluiced-fault
 	    $(PROVE) -v -e node tests/interop/mixed.js
 	$(PROVE) -v -e node tests/lua/random.js tests/lua/random_flows.js \
 	    tests/lua/random_whole.js :: $$$$ $${FAULT_STEPS:-10000}
+	sh tests/tools/t.sh $(B) tests/fault/nodes.t
 
 .PHONY: bench-needs
 bench-needs:

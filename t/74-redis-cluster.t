@@ -28,6 +28,16 @@ my %sent;
 sub of { return master_of(slot_of($_[0]), @nodes) }
 
 
+# one more tenant, into the table that has a slot of its own
+sub tenants {
+    my ($version, $name) = @_;
+
+    node(of('sluice:tenants'), 'HSET', 'sluice:tenants', $name,
+         qq({"paths":["/t/$name"]}));
+    node(of('sluice:tenants'), 'SET', '{sluice:tenants}:version', $version);
+}
+
+
 # an event on its way; what becomes of it is looked at by settle()
 sub event {
     my ($tenant, $path) = @_;
@@ -85,8 +95,12 @@ like(`$ENV{TEST_NGINX_BINARY} -t -p $RUN -c $RUN/nginx.conf 2>&1`,
 # each tenant's queue is at its node
 
 nginx(http => "sluice_redis $url timeout=2s connections=2;
-               sluice_redis $url timeout=500ms name=short;",
-      server => $server . $short);
+               sluice_redis $url timeout=500ms name=short;
+               sluice_tenants zone=t:256k refresh=100ms;",
+      server => $server . $short
+                . "location /t/ { sluice_verify none;
+                                  sluice_tenant \$uri by=path;
+                                  sluice_enqueue q; }");
 
 my $statuses = settle(map { event("t$_") } 1 .. 60);
 is_deeply($statuses, { 200 => 60 }, 'sixty tenants');
@@ -125,6 +139,17 @@ move_slot($slot, $nodes[1], $nodes[2], sub {
 $statuses = settle(@waiting);
 is_deeply($statuses, { 200 => scalar @waiting }, 'on its way: they wait');
 is(missing($tenant), '0 lost, 0 doubled', 'on its way');
+
+# the tenant table, also when its slot has moved
+
+tenants(1, 'acme');
+ok(wait_for(sub { post('/t/acme', '{}') == 200 }), 'a tenant of the table');
+is(node(of('{acme}:'), 'LLEN', '{acme}:q:wait'), 2, 'its queue');
+my $table = of('sluice:tenants');
+my ($next) = grep { $_ != $table } @nodes[0 .. 2];
+move_slot(slot_of('sluice:tenants'), $table, $next, undef, @nodes[3 .. 5]);
+tenants(2, 'beta');
+ok(wait_for(sub { post('/t/beta', '{}') == 200 }), 'from where it has moved to');
 
 # longer than the timeout: as with a Redis that is away
 

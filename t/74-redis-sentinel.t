@@ -10,7 +10,7 @@ use SluiceTest;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my ($first, $second, @sentinels) = start_sentinels('events');
+my ($first, $second, @sentinels) = start_sentinels('events', timeout => 500);
 my $hosts = join ',', map { node_address($_) } @sentinels;
 my $dead = '127.0.0.1:' . free_port();
 my $dir = "$ENV{TEST_NGINX_RUN}/sentinel.spool";
@@ -101,7 +101,7 @@ if (!$failover) {
     node($sentinels[0], 'SENTINEL', 'FAILOVER', 'events');
     POSIX::_exit(0);
 }
-my ($left, $again) = load(3);
+my ($left, $again) = load(2);
 waitpid $failover, 0;
 ok(wait_long(sub { master() == $second }, 20), 'planned: replaced');
 (my $after, my $more) = load(0.5);

@@ -114,6 +114,28 @@ test_refused(void **state)
 }
 
 
+/* Who is only asked something may be a replica. */
+
+static void
+test_replica(void **state)
+{
+    house_t  house;
+
+    build(&house);
+    house.conf.replica = 1;
+
+    sluice_redis_connected(house.redis, 0);
+    (void) taken(&house, 4096);
+
+    assert_int_equal(feed(&house,
+                          "$33\r\nredis_version:7.0.15\r\nrole:slave\r\n\r\n"),
+                     SLUICE_REDIS_OK);
+    assert_int_equal(sluice_redis_state(house.redis), SLUICE_REDIS_READY);
+
+    demolish(&house);
+}
+
+
 static void
 test_bounds(void **state)
 {
@@ -491,6 +513,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_replica),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_protocol),
