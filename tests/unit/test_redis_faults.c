@@ -128,7 +128,7 @@ test_replica(void **state)
     (void) taken(&house, 4096);
 
     assert_int_equal(feed(&house,
-                          "$33\r\nredis_version:7.0.15\r\nrole:slave\r\n\r\n"),
+                          "$34\r\nredis_version:7.0.15\r\nrole:slave\r\n\r\n"),
                      SLUICE_REDIS_OK);
     assert_int_equal(sluice_redis_state(house.redis), SLUICE_REDIS_READY);
 
