@@ -31,7 +31,10 @@ ngx_http_sluice_ask_sentinel(ngx_http_sluice_link_t *link)
         ngx_http_sluice_connect_host(link);
         return;
 
-    default:
+    case SLUICE_SENTINEL_STAY:
+        return;
+
+    case SLUICE_SENTINEL_WAIT:
         ngx_http_sluice_redis_lost(link, "no sentinel tells its master");
     }
 }
@@ -71,6 +74,12 @@ ngx_http_sluice_ask(ngx_http_sluice_link_t *link, const sluice_node_t *node)
 
     asker = ngx_http_sluice_asker(link);
     result = SLUICE_REDIS_NOMEM;
+
+    /* it may have the connection of the last question yet */
+
+    if (asker) {
+        ngx_http_sluice_ask_end(link, "it is done");
+    }
 
     if (asker && link->sentinel) {
         result = sluice_redis_command(asker->client, ngx_current_msec,
@@ -149,7 +158,9 @@ ngx_http_sluice_ask_told(ngx_event_t *ev)
 {
     ngx_http_sluice_link_t *link = ev->data;
 
-    if (link->asker) {
+    /* another question may be on its way by now */
+
+    if (link->asker && sluice_redis_pending(link->asker->client) == 0) {
         ngx_http_sluice_ask_end(link, "it is done");
     }
 

@@ -15,7 +15,7 @@ static void ngx_http_sluice_cluster_ask(ngx_http_sluice_link_t *first);
 static void ngx_http_sluice_cluster_asks(ngx_event_t *ev);
 static void ngx_http_sluice_cluster_sweep(ngx_http_sluice_link_t *first);
 static void ngx_http_sluice_cluster_meet(ngx_http_sluice_link_t *first);
-static void ngx_http_sluice_cluster_listed(void *data,
+static void ngx_http_sluice_cluster_relisted(void *data,
     const redisReply *reply);
 
 
@@ -381,7 +381,7 @@ ngx_http_sluice_cluster_greeted(ngx_http_sluice_link_t *link)
         base[len - 1] = '\0';
 
         if (sluice_redis_command(link->client, ngx_current_msec,
-                                 ngx_http_sluice_cluster_listed, first,
+                                 ngx_http_sluice_cluster_relisted, first,
                                  "SADD", SLUICE_KEYS_REGISTRY, (char *) base,
                                  NULL)
             != SLUICE_REDIS_OK)
@@ -398,7 +398,7 @@ ngx_http_sluice_cluster_greeted(ngx_http_sluice_link_t *link)
 
 
 static void
-ngx_http_sluice_cluster_listed(void *data, const redisReply *reply)
+ngx_http_sluice_cluster_relisted(void *data, const redisReply *reply)
 {
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
         ngx_http_sluice_batch_forget(data);

@@ -286,7 +286,9 @@ ngx_http_sluice_redis_settle(ngx_http_sluice_link_t *link)
 
     /* one that is being made is wanted by a request that is not here yet */
 
-    if (!busy && ngx_exiting && link->state == NGX_HTTP_SLUICE_LINK_READY) {
+    if (!busy && ngx_exiting && link->state == NGX_HTTP_SLUICE_LINK_READY
+        && !(link->first->cluster && link->first->cluster->nlater))
+    {
         ngx_http_sluice_redis_close(link);
         ngx_http_sluice_redis_state(link, NGX_HTTP_SLUICE_LINK_UNUSED);
         return;

@@ -129,7 +129,10 @@ ngx_http_sluice_wait_reply(void *data, const redisReply *reply)
 
     if (link->moved && reply->type != REDIS_REPLY_ERROR) {
         ngx_http_sluice_wait_ask(link);
-        return;
+
+        if (link->asking) {
+            return;
+        }
     }
 
     if (link->marked && reply->type == REDIS_REPLY_INTEGER

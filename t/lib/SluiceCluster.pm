@@ -276,6 +276,17 @@ sub move_slot {
 
     $each ||= sub {};
 
+    # who takes the slot takes a new epoch: nobody may have a later one that it
+    # has not heard of, or what is under way says that the slot is still there
+
+    wait_long(sub {
+        my %epochs = map {
+            node($_, 'CLUSTER', 'INFO') =~ /cluster_current_epoch:(\d+)/;
+            $1 => 1;
+        } $from, $to, @others;
+        keys %epochs == 1;
+    }, 10);
+
     node($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $from->{id});
     node($from, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $to->{id});
     $each->('begun');

@@ -144,9 +144,15 @@ sub class {
     my ($events, $lost, $doubled) = (0, 0, 0);
 
     for my $tenant (@tenants) {
-        my %n;
-        $n{$_}++ for @{ node($o{where}->($tenant), 'LRANGE',
-                             "{$tenant}:q:wait", 0, -1) || [] };
+        my (%n, $list);
+
+        # the nodes agree on who has a slot a moment after it was moved
+
+        wait_for(sub {
+            ref($list = node($o{where}->($tenant), 'LRANGE',
+                             "{$tenant}:q:wait", 0, -1));
+        });
+        $n{$_}++ for @{ $list || [] };
         $events += keys %{ $sent->{$tenant} };
         $lost += grep { !$n{$_} } keys %{ $sent->{$tenant} };
         $doubled += grep { $_ > 1 } values %n;
