@@ -128,6 +128,16 @@ sluice_redis_again(sluice_redis_t *redis)
 }
 
 
+static int
+sluice_redis_is_message(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3
+           && reply->element[0]->type == REDIS_REPLY_STRING
+           && strcmp(reply->element[0]->str, "message") == 0
+           && reply->element[2]->type == REDIS_REPLY_STRING;
+}
+
+
 static sluice_redis_result_e
 sluice_redis_answer(sluice_redis_t *redis, const redisReply *reply)
 {
@@ -145,6 +155,11 @@ sluice_redis_answer(sluice_redis_t *redis, const redisReply *reply)
 
     if (redis->state == SLUICE_REDIS_GREETING) {
         return sluice_redis_greeted(redis, reply);
+    }
+
+    if (redis->message && sluice_redis_is_message(reply)) {
+        redis->message(redis->listener, reply);
+        return redis->failed;
     }
 
     if (redis->count == 0
@@ -275,6 +290,15 @@ sluice_redis_feed(sluice_redis_t *redis, const void *data, size_t len)
     sluice_redis_trim(redis);
 
     return redis->failed;
+}
+
+
+void
+sluice_redis_listen(sluice_redis_t *redis, sluice_redis_reply_pt message,
+    void *data)
+{
+    redis->message = message;
+    redis->listener = data;
 }
 
 

@@ -117,6 +117,14 @@ sluice_redis_result_e sluice_redis_script(sluice_redis_t *redis,
 sluice_redis_result_e sluice_redis_command(sluice_redis_t *redis, int64_t now,
     sluice_redis_reply_pt reply, void *data, ...);
 
+/*
+ * Whoever subscribes (RESP2) gets the messages of his channels there: arrays of
+ * "message", channel, text, between the replies.  It outlasts a loss; the
+ * subscription does not.  Without it a message breaks the protocol.
+ */
+void sluice_redis_listen(sluice_redis_t *redis, sluice_redis_reply_pt message,
+    void *data);
+
 /* What is to be written: *len may be 0.  Valid until the next call. */
 const void *sluice_redis_output(sluice_redis_t *redis, size_t *len);
 void sluice_redis_sent(sluice_redis_t *redis, size_t len);

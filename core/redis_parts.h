@@ -87,6 +87,9 @@ struct sluice_redis_s {
     int64_t                     since;
     sluice_redis_info_t         info;
 
+    sluice_redis_reply_pt       message;     /* of a channel, or NULL */
+    void                       *listener;
+
     redisReader                *reader;
     redisReplyObjectFunctions   fn;
     void                     *(*array)(const redisReadTask *task,

@@ -6,9 +6,7 @@
 #include "worker/lane_parts.h"
 
 
-#define LANE_LOOK   5000     /* ms between two looks at an idle queue */
-#define LANE_SOON   20       /* ms after Redis refused a call, doubled... */
-#define LANE_AGAIN  1000     /* ... up to this */
+#define LANE_SOON  20    /* ms after Redis refused a call, doubled to _AGAIN */
 
 
 void
@@ -36,7 +34,7 @@ lane_append(lane_list_t *list, slot_t *slot)
 
 /* ------------------------------------------------------------------- slots */
 
-static void
+void
 lane_add(lane_t *lane, job_t *job, int64_t at)
 {
     slot_t  *slot;
@@ -130,32 +128,6 @@ lane_settle(slot_t *slot)
 /* -------------------------------------------------------------------- take */
 
 /*
- * How many jobs a call may ask for.  No more than half of the slots in one, so
- * that Redis works on a call while this process works on the other.
- */
-
-size_t
-lane_room(const lane_t *lane)
-{
-    size_t  used, room, most;
-
-    used = lane->busy + lane->asked;
-
-    if (lane->stopped || used >= lane->concurrency
-        || (lane->hold && clock_ms() < lane->hold))
-    {
-        return 0;
-    }
-
-    room = lane->concurrency - used;
-    most = (lane->concurrency + LANE_CALLS - 1) / LANE_CALLS;
-    most = (most < QUEUE_BATCH) ? most : QUEUE_BATCH;
-
-    return (room < most) ? room : most;
-}
-
-
-/*
  * Redis refuses, or has no room for another call: not at once again.  A slot
  * that moves to another node is a matter of milliseconds.
  */
@@ -183,14 +155,14 @@ lane_on_turn(evutil_socket_t fd, short what, void *data)
     lane_t   *lane = data;
     int64_t   now;
 
-    if (!lane_ready(lane)) {
-        return;
-    }
-
     now = clock_ms();
 
     if (now < lane->quiet) {
         clock_arm(lane->wake, lane->quiet - now + 1);
+    }
+
+    if (!lane_ready(lane) || now < lane->quiet) {
+        lane_share_end(lane, false);
         return;
     }
 
@@ -216,184 +188,16 @@ lane_on_turn(evutil_socket_t fd, short what, void *data)
     /* an empty queue is asked once, not twice */
 
     while (!lane->asleep && lane->calls < (lane->flowing ? LANE_CALLS : 1)
-           && lane_room(lane) > 0 && lane_take(lane))
+           && lane_take(lane))
     {
         /* void */
     }
 
-    watch_want(lane->watched, lane->asleep && lane->heeds
-                              && lane_room(lane) > 0);
-}
+    lane_share_end(lane, true);
 
-
-/* ---------------------------------------------------------- sleep and wake */
-
-static void
-lane_sleep(lane_t *lane, int64_t ms, bool heeds)
-{
-    /*
-     * The marker came on another connection while this take was on its way,
-     * and may tell of a job that was added behind it: look again.
-     */
-
-    lane->asleep = !lane->marked;
-    lane->heeds = heeds;
-    lane->flowing = false;
-
-    clock_arm(lane->wake, ms < LANE_LOOK ? ms : LANE_LOOK);
-}
-
-
-static void
-lane_sleep_until(lane_t *lane, int64_t due)
-{
-    int64_t  wait;
-
-    wait = due - clock_wall_ms();
-
-    /*
-     * Redis' clock decides.  When it is behind ours, what is due here is not
-     * yet due there: ask less and less often.
-     */
-
-    if (wait > 0) {
-        lane->skew = 0;
-
-    } else {
-        lane->skew = lane->skew ? lane->skew * 2 : 5;
-        lane->skew = (lane->skew < LANE_AGAIN) ? lane->skew : LANE_AGAIN;
-        wait = lane->skew;
-    }
-
-    lane_sleep(lane, wait, true);
-}
-
-
-static void
-lane_refused(lane_t *lane, const char *refused)
-{
-    size_t       i;
-    uint64_t     hash;
-    const char  *p;
-
-    /* FNV-1a of the id */
-
-    hash = 14695981039346656037u;
-
-    for (p = refused; *p && *p != ' '; p++) {
-        hash = (hash ^ (unsigned char) *p) * 1099511628211u;
-    }
-
-    for (i = 0; i < LANE_REFUSED; i++) {
-        if (lane->refused[i] == hash) {
-            return;
-        }
-    }
-
-    lane->refused[lane->nrefused++ % LANE_REFUSED] = hash;
-
-    log_event(LOG_ERROR_, "job_refused", "queue", "%s", lane->queue.name,
-              "job", "%.*s", (int) (p - refused), refused,
-              "reason", "%s", *p ? p + 1 : "", NULL);
-}
-
-
-void
-lane_taken(lane_t *lane, const taken_t *taken, int64_t at)
-{
-    size_t  i;
-
-    switch (taken->status) {
-
-    case TAKE_OK:
-        lane->asleep = false;
-        lane->flowing = true;
-        lane->skew = 0;
-        break;
-
-    case TAKE_DELAYED:
-        lane_sleep_until(lane, taken->value);
-        break;
-
-    case TAKE_LIMITED:
-    case TAKE_CLASS:
-        lane_sleep(lane, taken->value > 0 ? taken->value : 1,
-                   taken->status == TAKE_CLASS);
-        break;
-
-    case TAKE_REFUSED:
-        lane_refused(lane, taken->refused);
-        lane_sleep(lane, LANE_LOOK, false);
-        break;
-
-    default:
-        lane_sleep(lane, LANE_LOOK, true);
-    }
-
-    for (i = 0; i < taken->njobs; i++) {
-        lane_add(lane, taken->jobs[i], at);
-    }
-}
-
-
-static void
-lane_on_wake(evutil_socket_t fd, short what, void *data)
-{
-    lane_t  *lane = data;
-
-    lane->asleep = false;
-    lane_touch(lane);
-}
-
-
-static bool
-lane_on_marker(void *data, int64_t due)
-{
-    lane_t   *lane = data;
-    int64_t   now;
-
-    if (lane_room(lane) == 0) {
-        return false;
-    }
-
-    lane->marked = (lane->calls > 0);
-    now = clock_wall_ms();
-
-    if (due > now) {
-
-        if (lane->asleep) {
-            lane_sleep_until(lane, due);
-            lane_touch(lane);
-        }
-
-        return true;
-    }
-
-    lane->asleep = false;
-    lane_touch(lane);
-
-    return true;
-}
-
-
-void
-lane_stop(lane_t *lane, bool stop)
-{
-    lane->stopped = stop;
-    lane_touch(lane);
-}
-
-
-void
-lane_hold(lane_t *lane, int64_t ms)
-{
-    int64_t  until;
-
-    until = clock_ms() + ms;
-
-    if (until > lane->hold) {
-        lane->hold = until;
-        lane_touch(lane);
+    if (lane->watched) {
+        watch_want(lane->watched, lane->asleep && lane->heeds
+                                  && lane_room(lane) > 0);
     }
 }
 
@@ -485,6 +289,8 @@ lane_open(const lane_conf_t *conf)
 
     lane->conf = *conf;
     lane->conf.settings = NULL;
+    lane->share.data = lane;
+    lane->last = clock_ms();
 
     evutil_secure_rng_get_bytes(b, sizeof(b));
 
@@ -503,19 +309,22 @@ lane_open(const lane_conf_t *conf)
     lane->check = event_new(conf->base, -1, 0, lane_on_check, lane);
 
     if (lane->turn == NULL || lane->wake == NULL || lane->lease == NULL
-        || lane->check == NULL || lane_reload(lane, conf->settings) != 0)
+        || lane->check == NULL
+        || lane_reload(lane, conf->settings, conf->group) != 0)
     {
         lane_close(lane);
         return NULL;
     }
 
-    lane->watched = watch_add(conf->watch, lane->queue.marker,
-                              conf->settings->prefix, conf->settings->name,
-                              lane_on_marker, lane);
+    if (conf->watch) {
+        lane->watched = watch_add(conf->watch, lane->queue.marker,
+                                  conf->settings->prefix, conf->settings->name,
+                                  lane_on_marker, lane);
 
-    if (lane->watched == NULL) {
-        lane_close(lane);
-        return NULL;
+        if (lane->watched == NULL) {
+            lane_close(lane);
+            return NULL;
+        }
     }
 
     clock_arm(lane->lease, lane->queue.lock / 2);
@@ -535,6 +344,8 @@ lane_close(lane_t *lane)
     while (lane->slots) {
         lane_free(lane, lane->slots);
     }
+
+    lane_share_leave(lane);
 
     if (lane->turn) {
         event_free(lane->turn);
@@ -564,10 +375,13 @@ lane_queue(const lane_t *lane)
 
 
 int
-lane_reload(lane_t *lane, const queue_settings_t *settings)
+lane_reload(lane_t *lane, const queue_settings_t *settings,
+    fair_group_t *group)
 {
     lane->concurrency = settings->concurrency;
     lane->floor = settings->limits.floor;
+    lane->share.weight = settings->weight;
+    fair_regroup(lane->conf.fair, &lane->share, group);
 
     if (queue_init(&lane->queue, settings) != 0) {
         return -1;

@@ -12,6 +12,7 @@
 #ifndef SLUICE_WORKER_LANE_H
 #define SLUICE_WORKER_LANE_H
 
+#include "worker/fair.h"
 #include "worker/links.h"
 #include "worker/queue.h"
 #include "worker/watch.h"
@@ -46,7 +47,9 @@ struct slot_s {
 typedef struct {
     struct event_base       *base;
     links_t                 *links;
-    watch_t                 *watch;
+    watch_t                 *watch;      /* NULL: others wake it */
+    fair_t                  *fair;       /* of all lanes */
+    fair_group_t            *group;      /* of its tenant, or NULL */
     const queue_settings_t  *settings;   /* copied */
     zones_t                 *zones;      /* of schedulers' patterns */
     void                   (*job)(void *data, slot_t *slot);
@@ -68,7 +71,17 @@ void lane_close(lane_t *lane);
 const queue_t *lane_queue(const lane_t *lane);
 
 /* other limits, the same queue; 0 or -1 */
-int lane_reload(lane_t *lane, const queue_settings_t *settings);
+int lane_reload(lane_t *lane, const queue_settings_t *settings,
+    fair_group_t *group);
+
+/* somebody says that there is something to take */
+void lane_word(lane_t *lane);
+
+/*
+ * Nothing came for so many ms, and a word or a time is what it waits for: when
+ * its first delayed job is due, ms since 1970, or 0.
+ */
+bool lane_resting(const lane_t *lane, int64_t ms, int64_t *due);
 
 /* The job's result is in slot->result: it will be written.  Once a slot. */
 void lane_settle(slot_t *slot);

@@ -327,7 +327,7 @@ lane_finish(lane_t *lane)
     n = lane_collect(call, &lane->finishes, results);
 
     lane->busy -= n;
-    call->asked = call->slots[0]->alone ? 0 : lane_vacant(lane);
+    call->asked = call->slots[0]->alone ? 0 : lane_share(lane);
     take = lane_ask(lane, call);
 
     fault_point("finish-call", NULL);
@@ -470,7 +470,7 @@ lane_take(lane_t *lane)
         return false;
     }
 
-    call->asked = lane_vacant(lane);
+    call->asked = lane_share(lane);
 
     if (call->asked == 0) {
         free(call);

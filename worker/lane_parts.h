@@ -1,5 +1,6 @@
 /*
- * What lane.c (slots, when to take), lane_calls.c (results out, jobs in),
+ * What lane.c (slots, turns), lane_sleep.c (when to look for jobs),
+ * lane_share.c (how many of them), lane_calls.c (results out, jobs in),
  * lane_records.c (what is too long for one call), lane_lease.c (leases,
  * stalled jobs), lane_scheduler.c (the next job of a scheduler),
  * lane_children.c (jobs that wait for their children) and lane_alone.c (jobs
@@ -17,6 +18,7 @@
 #define LANE_REFUSED  32       /* refused jobs remembered as logged */
 #define LANE_BYTES    (8 * 1024 * 1024)    /* of the results of one call */
 #define LANE_RECORDS  1000     /* of one call */
+#define LANE_AGAIN    1000     /* ms after Redis refused a call */
 #define LANE_HOLD     5000     /* ms without a take after a result was lost */
 
 
@@ -41,6 +43,8 @@ struct lane_s {
     lane_list_t      iterations;   /* jobs of schedulers, just taken */
     size_t           busy;         /* slots but those in a finish call */
     size_t           asked;        /* jobs that calls in flight may bring */
+    size_t           granted;      /* and that the next one may ask for */
+    fair_queue_t     share;        /* of what the process may do */
     int              calls;        /* takes and finishes in flight */
     int              others;       /* other calls in flight */
     uint64_t         seq;
@@ -50,6 +54,9 @@ struct lane_s {
     int64_t          quiet;        /* call nothing before */
     int64_t          pause;        /* ms, of the last quiet; 0: all is well */
     int64_t          skew;         /* ms, see lane_sleep_until() */
+    int64_t          last;         /* when there was a job last */
+    int64_t          due;          /* as the last take said, or 0 */
+    take_status_e    status;       /* of the last take */
     uint64_t         refused[LANE_REFUSED];
     size_t           nrefused;
     char             uuid[40];
@@ -77,11 +84,25 @@ typedef struct {
 
 /* lane.c */
 void lane_touch(lane_t *lane);
-size_t lane_room(const lane_t *lane);
 void lane_quiet(lane_t *lane);
-void lane_taken(lane_t *lane, const taken_t *taken, int64_t at);
+void lane_add(lane_t *lane, job_t *job, int64_t at);
 void lane_free(lane_t *lane, slot_t *slot);
 void lane_append(lane_list_t *list, slot_t *slot);
+
+/* lane_sleep.c */
+void lane_taken(lane_t *lane, const taken_t *taken, int64_t at);
+void lane_on_wake(evutil_socket_t fd, short what, void *data);
+bool lane_on_marker(void *data, int64_t due);
+
+/*
+ * lane_share.c: how many jobs one call may ask for; how many it may now, for
+ * the others want some too, those being the call's; and, at the end of a turn,
+ * whether it may make calls at all.
+ */
+size_t lane_room(const lane_t *lane);
+size_t lane_share(lane_t *lane);
+void lane_share_end(lane_t *lane, bool ready);
+void lane_share_leave(lane_t *lane);
 
 /* lane_calls.c: one call; false when it could not be queued */
 lane_call_t *lane_call(lane_t *lane);

@@ -1,6 +1,7 @@
 /*
  * What run.c (the path of a job), run_result.c (its end), run_queues.c (the
- * queues, start to end) and run_reload.c share.
+ * queues, start to end), run_many.c (those of any tenant), run_edition.c and
+ * run_reload.c (settings) share.
  */
 
 #ifndef SLUICE_WORKER_RUN_PARTS_H
@@ -14,12 +15,26 @@
 
 
 /* settings as they were read once; freed with the last job begun under them */
-typedef struct {
-    settings_t  *settings;
-    size_t       refs;
-} edition_t;
+typedef struct edition_s  edition_t;
+
+struct edition_s {
+    settings_t        *settings;
+    size_t             refs;
+    edition_t         *of;         /* of a tenant that is not listed: its */
+    queue_settings_t   queue;      /* queue, and the edition it is of */
+};
 
 typedef struct run_queue_s  run_queue_t;
+typedef struct many_s       many_t;
+
+/* the jobs at once of a tenant */
+typedef struct run_group_s  run_group_t;
+
+struct run_group_s {
+    run_group_t   *next;
+    fair_group_t   group;
+    char           name[SLUICE_KEYS_NAME_MAX + 1];
+};
 
 struct run_queue_s {
     run_t                   *run;
@@ -28,6 +43,8 @@ struct run_queue_s {
     const queue_settings_t  *conf;       /* in the edition */
     lane_t                  *lane;
     admit_t                 *admit;
+    void                    *known;      /* run_many.c's, or NULL */
+    bool                     many;       /* its tenant is not listed */
     bool                     leaving;    /* no longer in the settings */
 };
 
@@ -45,6 +62,9 @@ struct run_s {
     sender_t           *sender;
     zones_t            *zones;
     recorder_t         *recorder;      /* NULL without a store */
+    many_t             *many;         /* NULL: all queues are listed */
+    fair_t              fair;
+    run_group_t        *groups;
     struct event       *tick;         /* leaving queues, the end of a drain */
     run_queue_t        *queues;
     run_pause_t        *pauses;
@@ -79,11 +99,27 @@ typedef struct {
 } work_t;
 
 
+/* run_edition.c */
 edition_t *run_edition_hold(edition_t *edition);
 void run_edition_drop(edition_t *edition);
 
+/* the edition of a tenant that is not listed, held; NULL: out of memory */
+edition_t *run_edition_derive(edition_t *edition,
+    const queue_settings_t *pattern, const char *tenant);
+
+/* its tenant's, with the cap of these settings; NULL: it has none */
+fair_group_t *run_group(run_t *run, const settings_t *settings,
+    const char *tenant);
+
 /* run_queues.c */
 run_queue_t *run_queue_find(run_t *run, const queue_settings_t *conf);
+
+/*
+ * One more, which is known by that record of run_many.c; its marker is watched
+ * or not.  NULL: out of memory, or its name is too long.
+ */
+run_queue_t *run_queue_add(run_t *run, edition_t *edition,
+    const queue_settings_t *conf, void *known, bool watch);
 
 /* opens the queues that are new, all or none; 0, or -1 and why */
 int run_open_queues(run_t *run, edition_t *edition, char *error, size_t size);
@@ -91,6 +127,25 @@ int run_open_queues(run_t *run, edition_t *edition, char *error, size_t size);
 /* NULL and why */
 recorder_t *run_recorder(run_t *run, const settings_t *settings, char *error,
     size_t size);
+
+/*
+ * run_many.c: queues of tenants that are not listed, under run->edition.  At
+ * the start and when the settings have changed: 0, or -1 out of memory.
+ */
+int many_reload(run_t *run);
+void many_close(run_t *run);
+
+/* it had nothing to do for a while: it is no longer known, and to be closed */
+bool many_rests(run_t *run, run_queue_t *queue);
+
+/* it is closed for another reason */
+void many_left(run_t *run, run_queue_t *queue);
+
+/* it stays, by other settings; else it is left as it is */
+void many_change(run_t *run, run_queue_t *queue);
+
+/* run->paused or ->draining changed, or which queues are open */
+void many_pause(run_t *run);
 
 /* run.c's, for lane_conf_t and admit_open(); data is the run_queue_t */
 void run_job(void *data, slot_t *slot);

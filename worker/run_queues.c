@@ -12,25 +12,6 @@
 #define RUN_PAUSES  1024    /* names remembered */
 
 
-edition_t *
-run_edition_hold(edition_t *edition)
-{
-    edition->refs++;
-
-    return edition;
-}
-
-
-void
-run_edition_drop(edition_t *edition)
-{
-    if (edition && --edition->refs == 0) {
-        settings_free(edition->settings);
-        free(edition);
-    }
-}
-
-
 int64_t
 run_paused(run_t *run, const char *name)
 {
@@ -120,6 +101,10 @@ run_forget_pauses(run_t *run)
 static void
 run_queue_close(run_queue_t *queue)
 {
+    if (queue->known) {
+        many_left(queue->run, queue);
+    }
+
     if (queue->lane) {
         lane_close(queue->lane);
     }
@@ -134,7 +119,8 @@ run_queue_close(run_queue_t *queue)
 
 
 static run_queue_t *
-run_queue_open(run_t *run, edition_t *edition, const queue_settings_t *conf)
+run_queue_open(run_t *run, edition_t *edition, const queue_settings_t *conf,
+    void *known, bool watch)
 {
     lane_conf_t   lane;
     run_queue_t  *queue;
@@ -147,12 +133,16 @@ run_queue_open(run_t *run, edition_t *edition, const queue_settings_t *conf)
 
     queue->run = run;
     queue->conf = conf;
+    queue->known = known;
+    queue->many = (known != NULL);
     queue->edition = run_edition_hold(edition);
 
     memset(&lane, 0, sizeof(lane_conf_t));
     lane.base = run->base;
     lane.links = run->links;
-    lane.watch = run->watch;
+    lane.watch = watch ? run->watch : NULL;
+    lane.fair = &run->fair;
+    lane.group = run_group(run, edition->settings, conf->tenant);
     lane.settings = conf;
     lane.zones = run->zones;
     lane.job = run_job;
@@ -180,12 +170,29 @@ run_queue_open(run_t *run, edition_t *edition, const queue_settings_t *conf)
 
 
 run_queue_t *
+run_queue_add(run_t *run, edition_t *edition, const queue_settings_t *conf,
+    void *known, bool watch)
+{
+    run_queue_t  *queue;
+
+    queue = run_queue_open(run, edition, conf, known, watch);
+
+    if (queue) {
+        queue->next = run->queues;
+        run->queues = queue;
+    }
+
+    return queue;
+}
+
+
+run_queue_t *
 run_queue_find(run_t *run, const queue_settings_t *conf)
 {
     run_queue_t  *queue;
 
     for (queue = run->queues; queue; queue = queue->next) {
-        if (strcmp(queue->conf->prefix, conf->prefix) == 0
+        if (!queue->many && strcmp(queue->conf->prefix, conf->prefix) == 0
             && strcmp(queue->conf->name, conf->name) == 0)
         {
             return queue;
@@ -240,7 +247,9 @@ run_on_tick(evutil_socket_t fd, short what, void *data)
     for (p = &run->queues; *p; /* void */ ) {
         queue = *p;
 
-        if (queue->leaving && lane_idle(queue->lane)) {
+        if ((queue->leaving && lane_idle(queue->lane))
+            || (queue->known && many_rests(run, queue)))
+        {
             *p = queue->next;
             run_queue_close(queue);
             continue;
@@ -298,6 +307,10 @@ run_warn_connections(const settings_t *settings)
         }
     }
 
+    if (n > settings->concurrency) {
+        n = settings->concurrency;
+    }
+
     if (n > settings->connections) {
         log_event(LOG_WARN_, "connections_few",
                   "connections", "%d", settings->connections,
@@ -326,7 +339,7 @@ run_open_queues(run_t *run, edition_t *edition, char *error, size_t size)
             continue;
         }
 
-        queue = run_queue_open(run, edition, conf);
+        queue = run_queue_open(run, edition, conf, NULL, true);
 
         if (queue == NULL) {
             snprintf(error, size, "queue \"%s:%s\" cannot be opened: out of"
@@ -369,6 +382,8 @@ run_pause(run_t *run, bool pause)
     for (queue = run->queues; queue; queue = queue->next) {
         lane_stop(queue->lane, pause || queue->leaving || run->draining);
     }
+
+    many_pause(run);
 }
 
 
@@ -445,6 +460,7 @@ run_open(struct event_base *base, settings_t *settings,
     }
 
     edition->settings = settings;
+    run->fair.cap = settings->concurrency;
 
     memset(&links, 0, sizeof(links_conf_t));
     links.name = "sluiced";
@@ -471,7 +487,8 @@ run_open(struct event_base *base, settings_t *settings,
 
     if (run->sender == NULL || run->zones == NULL || run->tick == NULL
         || run->watch == NULL
-        || run_open_queues(run, edition, error, size) != 0)
+        || run_open_queues(run, edition, error, size) != 0
+        || many_reload(run) != 0)
     {
         goto failed;
     }
@@ -502,6 +519,7 @@ void
 run_close(run_t *run)
 {
     run_queue_t  *queue;
+    run_group_t  *group;
 
     run->drained = NULL;
 
@@ -513,6 +531,7 @@ run_close(run_t *run)
         run_queue_close(queue);
     }
 
+    many_close(run);
     watch_close(run->watch);
     zones_close(run->zones);
 
@@ -526,6 +545,12 @@ run_close(run_t *run)
 
     if (run->tick) {
         event_free(run->tick);
+    }
+
+    while (run->groups) {
+        group = run->groups;
+        run->groups = group->next;
+        free(group);
     }
 
     run_forget_pauses(run);

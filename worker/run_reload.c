@@ -100,10 +100,15 @@ run_change_queues(run_t *run, edition_t *edition)
         queue->edition = run_edition_hold(edition);
         queue->conf = conf;
 
-        (void) lane_reload(queue->lane, conf);
+        (void) lane_reload(queue->lane, conf,
+                           run_group(run, edition->settings, conf->tenant));
     }
 
     for (queue = run->queues; queue; queue = queue->next) {
+        if (queue->known) {
+            many_change(run, queue);
+        }
+
         lane_stop(queue->lane, queue->leaving || run->paused || run->draining);
     }
 }
@@ -113,7 +118,7 @@ int
 run_reload(run_t *run, settings_t *settings, char *error, size_t size)
 {
     bool         same;
-    edition_t   *edition;
+    edition_t   *edition, *old;
     recorder_t  *recorder;
 
     if (!run_same_url(&run->edition->settings->redis, &settings->redis)) {
@@ -162,14 +167,22 @@ run_reload(run_t *run, settings_t *settings, char *error, size_t size)
     }
 
     run->recorder = recorder;
+    old = run->edition;
+    run->edition = edition;
+    run->fair.cap = settings->concurrency;
     run_change_queues(run, edition);
+
+    if (many_reload(run) != 0) {
+        log_event(LOG_ERROR_, "queues_not_found", "reason", "%s",
+                  "out of memory: tenants \"*\" have to wait for a reload",
+                  NULL);
+    }
 
     /* what they were for may be mended: a token, a rate */
     run_forget_pauses(run);
     sender_limit(run->sender, settings->connections);
 
-    run_edition_drop(run->edition);
-    run->edition = edition;
+    run_edition_drop(old);
 
     fault_point("reloaded", NULL);
 

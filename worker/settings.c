@@ -61,6 +61,10 @@ static cfg_opt_t  settings_opts[] = {
     CFG_SEC("schedule", schedule_opts, SETTINGS_TITLED),
     CFG_SEC("channel", channel_opts, SETTINGS_TITLED),
     CFG_SEC("number", number_opts, SETTINGS_TITLED),
+    CFG_INT("concurrency", 10000, CFGF_NONE),
+    CFG_INT("watch", 100, CFGF_NONE),
+    CFG_STR("sweep", "30s", CFGF_NONE),
+    CFG_SEC("tenant", settings_tenant_opts, SETTINGS_TITLED),
     CFG_SEC("queue", settings_queue_opts, SETTINGS_TITLED),
     CFG_FUNC("include", settings_include),
     CFG_INT(SETTINGS_END, 0, CFGF_NONE),
@@ -237,6 +241,9 @@ settings_build(cfg_t *cfg)
     settings->drain = settings_time(cfg, "drain");
     settings->claim_ttl = settings_time(cfg, "claim_ttl");
     settings->connections = cfg_getint(cfg, "connections");
+    settings->concurrency = cfg_getint(cfg, "concurrency");
+    settings->watch = cfg_getint(cfg, "watch");
+    settings->sweep = settings_time(cfg, "sweep");
 
     sec = cfg_getsec(cfg, "log");
     text = cfg_getstr(sec, "file");
@@ -246,6 +253,7 @@ settings_build(cfg_t *cfg)
 
     settings_channels(settings, cfg);
     settings_numbers(settings, cfg);
+    settings_tenants(settings, cfg);
     settings_queues(settings, cfg);
     settings_admin(settings, cfg);
     settings_hooks(settings, cfg);
@@ -355,9 +363,7 @@ settings_free(settings_t *settings)
     }
 
     for (i = 0; i < settings->nqueues; i++) {
-        free(settings->queues[i].name);
-        free(settings->queues[i].tenant);
-        free(settings->queues[i].prefix);
+        settings_queue_free(&settings->queues[i]);
     }
 
     for (i = 0; i < settings->nchannels; i++) {
@@ -377,6 +383,7 @@ settings_free(settings_t *settings)
     }
 
     free(settings->hooks);
+    settings_tenants_free(settings);
     settings_admin_free(settings);
     free(settings->queues);
     free(settings->channels);

@@ -255,8 +255,10 @@ check_prefix(cfg_opt_t *opt, const char *value)
 static const char *
 check_tenant(cfg_opt_t *opt, const char *value)
 {
-    return sluice_keys_name_ok(value, strlen(value))
-           ? NULL : "must be names of 1 to 64 characters of A-Z a-z 0-9 _ . -";
+    return (strcmp(value, "*") == 0
+            || sluice_keys_name_ok(value, strlen(value)))
+           ? NULL : "must be names of 1 to 64 characters of A-Z a-z 0-9 _ . -,"
+                    " or \"*\"";
 }
 
 
@@ -286,6 +288,14 @@ static const settings_rule_t  settings_rules[] = {
       "must be from 1s to 30d" },
     { "root", "connections", check_number, 1, 65536,
       "must be from 1 to 65536" },
+    { "root", "concurrency", check_number, 1, 1000000,
+      "must be from 1 to 1000000" },
+    { "root", "watch", check_number, 0, 10000, "must be from 0 to 10000" },
+    { "root", "sweep", check_duration, 1000, SETTINGS_DAY / 24,
+      "must be from 1s to 1h" },
+    { "tenant", "weight", check_number, 1, 1000, "must be from 1 to 1000" },
+    { "tenant", "concurrency", check_number, 0, 1000000,
+      "must be 0 (any) or a number of jobs" },
     { "log", "level", check_level, 0, 0, NULL },
     { "log", "format", check_format, 0, 0, NULL },
     { "admin", "listen", check_listen, 0, 0, NULL },
@@ -323,6 +333,7 @@ static const settings_rule_t  settings_rules[] = {
     { "queue", "rate_low", check_rate, 0, 0, NULL },
     { "queue", "quota", check_number, 0, 1e9,
       "must be 0 (none) or a number of jobs a day" },
+    { "queue", "weight", check_number, 1, 1000, "must be from 1 to 1000" },
     { "queue", "lock", check_duration, 200, SETTINGS_DAY,
       "must be from 200ms to 1d" },
     { "queue", "stalled", check_duration, 200, SETTINGS_DAY,

@@ -48,9 +48,14 @@ char *settings_dup(const char *text);
 /* ms; of what the check let pass */
 int64_t settings_time(cfg_t *sec, const char *key);
 
-/* settings_queue.c: queue { }; after the channels */
+/* settings_queue.c: queue { }; after the channels and tenants */
 extern cfg_opt_t  settings_queue_opts[];
 void settings_queues(settings_t *settings, cfg_t *cfg);
+
+/* settings_tenant.c: tenant { }; before the queues */
+extern cfg_opt_t  settings_tenant_opts[];
+void settings_tenants(settings_t *settings, cfg_t *cfg);
+void settings_tenants_free(settings_t *settings);
 
 /* settings_admin.c: admin { }; and NULL or what is wrong with `listen` */
 extern cfg_opt_t  settings_admin_opts[];

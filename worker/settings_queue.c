@@ -1,6 +1,7 @@
 /* queue { }: one of the struct's queues for each tenant of a section. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "core/slot.h"
 #include "worker/settings_check.h"
@@ -22,6 +23,7 @@ cfg_opt_t  settings_queue_opts[] = {
     CFG_STR("rate_medium", NULL, CFGF_NODEFAULT),
     CFG_STR("rate_low", NULL, CFGF_NODEFAULT),
     CFG_INT("quota", 0, CFGF_NONE),
+    CFG_INT("weight", 1, CFGF_NONE),
     CFG_STR("lock", "30s", CFGF_NONE),
     CFG_STR("stalled", "30s", CFGF_NONE),
     CFG_INT("max_stalled", 1, CFGF_NONE),
@@ -93,16 +95,47 @@ settings_channel(queue_settings_t *queue, settings_t *settings, cfg_t *sec)
 }
 
 
+/* the last one is of all other tenants: it has no prefix and tenant itself */
+
+static void
+settings_any(settings_t *settings, cfg_t *sec)
+{
+    queue_settings_t  *queue, *pattern;
+
+    queue = &settings->queues[--settings->nqueues];
+
+    if (settings_pattern(settings, queue->name)) {
+        settings_error(sec, "queue \"%s\": \"%s\" of tenant \"*\" is already"
+                       " worked by another queue section", cfg_title(sec),
+                       queue->name);
+    }
+
+    if (queue->kind != QUEUE_NOOP && settings->store) {
+        settings_error(sec, "queue \"%s\": tenant \"*\" and store exclude each"
+                       " other for kind send and events", cfg_title(sec));
+    }
+
+    pattern = &settings->patterns[settings->npatterns++];
+    *pattern = *queue;
+
+    free(pattern->prefix);
+    free(pattern->tenant);
+    pattern->prefix = NULL;
+    pattern->tenant = NULL;
+}
+
+
 /* one queue of one tenant; `tenant` is NULL for a queue under a prefix */
 
 static void
 settings_queue(settings_t *settings, cfg_t *cfg, cfg_t *sec,
     const char *tenant)
 {
-    char               prefix[SLUICE_KEYS_NAME_MAX + 3];
-    size_t             i;
-    const char        *text;
-    queue_settings_t  *queue, *other;
+    char                      prefix[SLUICE_KEYS_NAME_MAX + 3];
+    size_t                    i;
+    const char               *text;
+    queue_settings_t         *queue, *other;
+    const tenant_settings_t  *section;
 
     queue = &settings->queues[settings->nqueues];
     memset(queue, 0, sizeof(queue_settings_t));
@@ -135,6 +168,9 @@ settings_queue(settings_t *settings, cfg_t *cfg, cfg_t *sec,
 
     queue->bullmq = cfg_getint(sec, "bullmq");
     queue->concurrency = cfg_getint(sec, "concurrency");
+    section = settings_tenant(settings, tenant);
+    queue->weight = cfg_getint(sec, "weight")
+                    * (section ? section->weight : 1);
     queue->lock = settings_time(sec, "lock");
     queue->stalled = settings_time(sec, "stalled");
     queue->max_stalled = cfg_getint(sec, "max_stalled");
@@ -181,7 +217,7 @@ settings_queues(settings_t *settings, cfg_t *cfg)
 {
     size_t       i, j, n, total;
     cfg_t       *sec;
-    const char  *bad;
+    const char  *bad, *tenant;
 
     n = cfg_size(cfg, "queue");
     total = 0;
@@ -191,6 +227,7 @@ settings_queues(settings_t *settings, cfg_t *cfg)
     }
 
     settings->queues = settings_alloc(total, sizeof(queue_settings_t));
+    settings->patterns = settings_alloc(total, sizeof(queue_settings_t));
 
     for (i = 0; i < n; i++) {
         sec = cfg_getnsec(cfg, "queue", i);
@@ -211,8 +248,13 @@ settings_queues(settings_t *settings, cfg_t *cfg)
         }
 
         for (j = 0; j < cfg_size(sec, "tenants"); j++) {
-            settings_queue(settings, cfg, sec,
-                           cfg_getnstr(sec, "tenants", j));
+            tenant = cfg_getnstr(sec, "tenants", j);
+
+            settings_queue(settings, cfg, sec, tenant);
+
+            if (strcmp(tenant, "*") == 0) {
+                settings_any(settings, sec);
+            }
         }
     }
 

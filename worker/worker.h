@@ -5,6 +5,11 @@
  *   main.c       arguments, signals, start, drain
  *   settings.c   file -> checked settings
  *   log.c        one line an event
+ *   fair.c       whose turn it is to take jobs, and how many   (pure)
+ *   roster.c     the queues that are known, and not open       (pure)
+ *   wake.c       the words by which producers tell of a queue
+ *   sweep.c      the registry, and which queues have something
+ *   run_many.c   queues of any tenant: opened when there is work
  *   link.c       a sluice_redis_t on a libevent bufferevent
  *   links.c      which link a key's commands go to
  *   cluster.c    the map of a Redis Cluster, kept right
@@ -95,6 +100,7 @@ typedef struct {
     int              bullmq;      /* 5 or 6 */
     int              concurrency; /* jobs at once, 50 */
     limits_t         limits;
+    int              weight;      /* beside other queues; with its tenant's */
     sluice_retry_t   retry;       /* of jobs without attempts */
     int64_t          lock;        /* lease, ms, 30000 */
     int64_t          stalled;     /* interval of the stalled check, ms, 30000 */
@@ -104,6 +110,13 @@ typedef struct {
     int64_t          keep_completed_bytes, keep_failed_bytes;  /* 0 any */
     int              metrics;     /* minutes, 0 none */
 } queue_settings_t;
+
+/* tenant "acme" { }: of all its queues */
+typedef struct {
+    char            *name;
+    int              weight;      /* 1 */
+    int              concurrency; /* 0 any */
+} tenant_settings_t;
 
 /* who may use the REST API */
 typedef struct {
@@ -143,7 +156,13 @@ typedef struct {
     int64_t           drain;           /* ms that TERM waits, 30000 */
     int64_t           claim_ttl;       /* ms, 86400000 */
     int               connections;     /* HTTP connections at most, 512 */
+    int               concurrency;     /* jobs at once of all, 10000 */
+    int               watch;           /* stock producers' markers, 100 */
+    int64_t           sweep;           /* ms in which each queue is seen */
     queue_settings_t *queues;   size_t nqueues;
+    queue_settings_t *patterns; size_t npatterns;    /* tenants = {"*"}: of
+                                          each; prefix and tenant are NULL */
+    tenant_settings_t *tenants; size_t ntenants;
     channel_t        *channels; size_t nchannels;
     number_t         *numbers;  size_t nnumbers;
     char             *admin_listen;    /* "unix:PATH", "ADDRESS:PORT", NULL */
@@ -158,6 +177,19 @@ typedef struct {
 settings_t *settings_load(const char *path, FILE *errors);
 void settings_free(settings_t *settings);
 const number_t *settings_number(const settings_t *settings, const char *id);
+
+/* NULL: it has no section */
+const tenant_settings_t *settings_tenant(const settings_t *settings,
+    const char *name);
+
+/* the pattern of the queue `name` of a tenant that is not listed; or NULL */
+const queue_settings_t *settings_pattern(const settings_t *settings,
+    const char *name);
+
+/* The pattern's queue of a tenant: 0 or -1; its texts are to be freed. */
+int settings_derive(queue_settings_t *queue, const settings_t *settings,
+    const queue_settings_t *pattern, const char *tenant);
+void settings_queue_free(queue_settings_t *queue);
 
 
 /* ------------------------------------------------------------------ log.c */

@@ -49,6 +49,24 @@ admin { listen = "127.0.0.1:8081" tenant "acme" { key = {"a", "b"} } }
   tenant "a b" { key = "x" } }
 `, [/: admin: tenant "acme": key is missing$/,
         /: admin: tenant "a b": the name must be 1 to 64 characters/]],
+    ['shares out of range', `${REDIS}concurrency = 0
+watch = -1
+sweep = "10ms"
+tenant "acme" { weight = 0
+  concurrency = -1 }
+tenant "a b" { }
+queue "q" { kind = noop weight = 1001 }
+`, [/:2: concurrency must be from 1 to 1000000/,
+        /:3: watch must be from 0 to 10000/, /:4: sweep must be from 1s to 1h/,
+        /:5: tenant "acme": weight must be from 1 to 1000/,
+        /:6: tenant "acme": concurrency must be 0 \(any\) or a number/,
+        /:8: queue "q": weight must be from 1 to 1000/,
+        /: tenant "a b": the name must be 1 to 64 characters/]],
+    ['any tenant, twice, and with records', `${REDIS}store = "s.db"
+queue "a" { kind = noop tenants = {"*"} name = "q" }
+queue "b" { kind = events tenants = {"acme", "*"} name = "q" }
+`, [/:4: queue "b": "q" of tenant "\*" is already worked by another/,
+        /:4: queue "b": tenant "\*" and store exclude each other/]],
     ['several at once', `redis = "unix:r.sock"
 pace = 1.5
 redis_timeout = "0s"
@@ -86,7 +104,7 @@ queue "q" { kind = noop
         'a.conf:16: queue "q": keep_failed_age is not a duration such as'
             + ' "300ms", "5s", "1h30m"',
         'a.conf:17: queue "q": tenants must be names of 1 to 64 characters of'
-            + ' A-Z a-z 0-9 _ . -',
+            + ' A-Z a-z 0-9 _ . -, or "*"',
         'a.conf:18: queue "q": keep_failed_bytes must be 0 (any) or a number'
             + ' of bytes',
         'a.conf:19: queue "q": metrics must be from 0 (none) to 100000'

@@ -1,0 +1,121 @@
+/*
+ * A lane's share of the jobs that the process does at once (fair.h).
+ */
+
+#include "worker/lane_parts.h"
+
+
+/*
+ * No more than half of the slots in one call, so that Redis works on a call
+ * while this process works on the other.
+ */
+
+size_t
+lane_room(const lane_t *lane)
+{
+    size_t  used, room, most;
+
+    used = lane->busy + lane->asked;
+
+    if (lane->stopped || used >= lane->concurrency
+        || (lane->hold && clock_ms() < lane->hold))
+    {
+        return 0;
+    }
+
+    room = lane->concurrency - used;
+    most = (lane->concurrency + LANE_CALLS - 1) / LANE_CALLS;
+    most = (most < QUEUE_BATCH) ? most : QUEUE_BATCH;
+
+    return (room < most) ? room : most;
+}
+
+
+static void
+lane_share_hold(lane_t *lane)
+{
+    size_t  asked;
+
+    asked = lane->asked + lane->granted;
+
+    fair_hold(lane->conf.fair, &lane->share, lane->busy + asked, asked);
+}
+
+
+/* whose turn it is has its own turn of the loop, but for who asks */
+
+static void
+lane_share_out(fair_t *fair, const lane_t *asking)
+{
+    size_t         n;
+    lane_t        *lane;
+    fair_queue_t  *queue;
+
+    while ((n = fair_next(fair, &queue)) > 0) {
+        lane = queue->data;
+        lane->granted += n;
+
+        if (lane != asking) {
+            lane_touch(lane);
+        }
+    }
+}
+
+
+size_t
+lane_share(lane_t *lane)
+{
+    size_t  n, room;
+
+    room = lane_vacant(lane);
+    lane_share_hold(lane);
+
+    if (room > lane->granted) {
+        fair_want(lane->conf.fair, &lane->share, room - lane->granted);
+    }
+
+    lane_share_out(lane->conf.fair, lane);
+
+    n = (room < lane->granted) ? room : lane->granted;
+    lane->granted -= n;
+
+    return n;
+}
+
+
+void
+lane_share_end(lane_t *lane, bool ready)
+{
+    size_t  room;
+
+    room = 0;
+
+    if (ready && !lane->asleep
+        && lane->calls < (lane->flowing ? LANE_CALLS : 1))
+    {
+        room = lane_vacant(lane);
+    }
+
+    if (lane->granted > room) {
+        lane->granted = room;
+    }
+
+    lane_share_hold(lane);
+
+    if (lane->asleep) {
+        fair_rest(lane->conf.fair, &lane->share);
+    } else {
+        fair_want(lane->conf.fair, &lane->share, room - lane->granted);
+    }
+
+    lane_share_out(lane->conf.fair, NULL);
+}
+
+
+void
+lane_share_leave(lane_t *lane)
+{
+    lane->granted = 0;
+    fair_leave(lane->conf.fair, &lane->share);
+    lane_share_out(lane->conf.fair, NULL);
+}
