@@ -268,7 +268,8 @@ bench: bench-needs
 	node bench/run.js
 
 bench-short: bench-needs
-	BENCH_ROUNDS=1 BENCH_SECONDS=1 BENCH_JOBS=2000 \
+	BENCH_ROUNDS=1 BENCH_SECONDS=1 BENCH_JOBS=2000 BENCH_QUEUES=1000 \
+	    BENCH_TENANTS=50 BENCH_BACKLOG=2000 BENCH_SAMPLES=20 \
 	    BENCH_REPORT=$(B)/bench/short.md node bench/run.js
 
 $(B)/bench-count: $(call obj,bench/count.c $(CORE))

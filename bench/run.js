@@ -5,7 +5,11 @@
  *   BENCH_SECONDS   length of a round at the edge (4)
  *   BENCH_JOBS      backlog of a round of the worker (50000)
  *   BENCH_AOF       no, everysec, always (no)
- *   BENCH_ONLY      edge or worker (both)
+ *   BENCH_ONLY      edge, worker or tenants (all)
+ *   BENCH_QUEUES    registered queues without work (10000)
+ *   BENCH_TENANTS   tenants with work (1000)
+ *   BENCH_BACKLOG   jobs of the first of them (1000000)
+ *   BENCH_SAMPLES   first jobs (300)
  *   BENCH_GROUPS    of the edge: peers,refused,... (all, see edge.js)
  *   BENCH_REPORT    where the report goes (build/bench/report.md)
  */
@@ -21,6 +25,7 @@ const { edge, GROUPS } = require('./edge');
 const { worker } = require('./worker');
 const { edgeReport } = require('./edge_report');
 const { workerReport } = require('./report');
+const { tenants, tenantsReport } = require('./tenants');
 
 const number = (name, otherwise) => {
     const text = process.env[name] || String(otherwise);
@@ -75,12 +80,16 @@ const head = (options) => {
 };
 
 const main = async () => {
-    const only = oneOf('BENCH_ONLY', ['both', 'edge', 'worker']);
+    const only = oneOf('BENCH_ONLY', ['all', 'edge', 'worker', 'tenants']);
     const groups = (process.env.BENCH_GROUPS || GROUPS.join()).split(',');
     const options = {
         rounds: number('BENCH_ROUNDS', 5),
         seconds: number('BENCH_SECONDS', 4),
         jobs: number('BENCH_JOBS', 50000),
+        queues: number('BENCH_QUEUES', 10000),
+        tenants: number('BENCH_TENANTS', 1000),
+        backlog: number('BENCH_BACKLOG', 1000000),
+        samples: number('BENCH_SAMPLES', 300),
         aof: oneOf('BENCH_AOF', ['no', 'everysec', 'always']),
         tick: 1e6 / Number(execFileSync('getconf', ['CLK_TCK'])),
         say: (line) => process.stderr.write(`${line}\n`),
@@ -95,17 +104,22 @@ const main = async () => {
         process.env.BENCH_REPORT || 'build/bench/report.md');
     const parts = [head(options)];
 
-    if (only !== 'worker') {
+    if (only === 'all' || only === 'edge') {
         parts.push(...edgeReport(await edge(freshDir('bench/edge'), groups,
             options), options));
     }
 
-    if (only !== 'edge') {
+    if (only === 'all' || only === 'worker') {
         parts.push(`${options.jobs} jobs (a fifth at concurrency 1) of the `
                    + 'same webhook, added beforehand by a stock Queue; all '
                    + 'completed jobs are kept (removeOnComplete unset) on '
                    + 'both sides; jobs/s from the first finish to the last.',
             workerReport(await worker(freshDir('bench/worker'), options)));
+    }
+
+    if (only === 'all' || only === 'tenants') {
+        parts.push(tenantsReport(await tenants(freshDir('bench/tenants'),
+            options), options));
     }
 
     const text = `${parts.join('\n\n')}\n`;
