@@ -48,7 +48,9 @@ typedef struct {
     struct event_base       *base;
     links_t                 *links;
     watch_t                 *watch;      /* NULL: others wake it */
-    fair_t                  *fair;       /* of all lanes */
+    fair_t                  *fair;       /* of all lanes, and what shares it
+                                            out: lane_share_on_turn() of it */
+    struct event            *turn;
     fair_group_t            *group;      /* of its tenant, or NULL */
     const queue_settings_t  *settings;   /* copied */
     zones_t                 *zones;      /* of schedulers' patterns */
@@ -82,6 +84,8 @@ void lane_word(lane_t *lane);
  * its first delayed job is due, ms since 1970, or 0.
  */
 bool lane_resting(const lane_t *lane, int64_t ms, int64_t *due);
+
+void lane_share_on_turn(evutil_socket_t fd, short what, void *data);
 
 /* The job's result is in slot->result: it will be written.  Once a slot. */
 void lane_settle(slot_t *slot);

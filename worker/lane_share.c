@@ -62,19 +62,46 @@ lane_share_out(fair_t *fair, const lane_t *asking)
 }
 
 
+static void
+lane_share_later(lane_t *lane)
+{
+    if (lane->conf.fair->first) {
+        event_active(lane->conf.turn, 0, 0);
+    }
+}
+
+
+/* once for all lanes that had their turn */
+
+void
+lane_share_on_turn(evutil_socket_t fd, short what, void *data)
+{
+    lane_share_out(data, NULL);
+}
+
+
+/*
+ * While others wait it gets its share with them, later in this turn of the
+ * loop: of slots that come one by one each would make a call.
+ */
+
 size_t
 lane_share(lane_t *lane)
 {
-    size_t  n, room;
+    size_t   n, room;
+    fair_t  *fair;
 
+    fair = lane->conf.fair;
     room = lane_vacant(lane);
     lane_share_hold(lane);
 
     if (room > lane->granted) {
-        fair_want(lane->conf.fair, &lane->share, room - lane->granted);
+        fair_want(fair, &lane->share, room - lane->granted);
     }
 
-    lane_share_out(lane->conf.fair, lane);
+    if (fair->first == &lane->share && fair->last == &lane->share) {
+        lane_share_out(fair, lane);
+    }
 
     n = (room < lane->granted) ? room : lane->granted;
     lane->granted -= n;
@@ -108,7 +135,7 @@ lane_share_end(lane_t *lane, bool ready)
         fair_want(lane->conf.fair, &lane->share, room - lane->granted);
     }
 
-    lane_share_out(lane->conf.fair, NULL);
+    lane_share_later(lane);
 }
 
 
@@ -117,5 +144,5 @@ lane_share_leave(lane_t *lane)
 {
     lane->granted = 0;
     fair_leave(lane->conf.fair, &lane->share);
-    lane_share_out(lane->conf.fair, NULL);
+    lane_share_later(lane);
 }

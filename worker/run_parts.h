@@ -64,6 +64,7 @@ struct run_s {
     recorder_t         *recorder;      /* NULL without a store */
     many_t             *many;         /* NULL: all queues are listed */
     fair_t              fair;
+    struct event       *share;
     run_group_t        *groups;
     struct event       *tick;         /* leaving queues, the end of a drain */
     run_queue_t        *queues;

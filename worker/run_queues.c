@@ -142,6 +142,7 @@ run_queue_open(run_t *run, edition_t *edition, const queue_settings_t *conf,
     lane.links = run->links;
     lane.watch = watch ? run->watch : NULL;
     lane.fair = &run->fair;
+    lane.turn = run->share;
     lane.group = run_group(run, edition->settings, conf->tenant);
     lane.settings = conf;
     lane.zones = run->zones;
@@ -480,13 +481,14 @@ run_open(struct event_base *base, settings_t *settings,
     run->zones = zones_open(ZONES_DIR);
     run->links = links_open(base, settings, &links);
     run->tick = event_new(base, -1, EV_PERSIST, run_on_tick, run);
+    run->share = event_new(base, -1, 0, lane_share_on_turn, &run->fair);
 
     if (run->links) {
         run->watch = watch_open(base, settings, run->links);
     }
 
     if (run->sender == NULL || run->zones == NULL || run->tick == NULL
-        || run->watch == NULL
+        || run->share == NULL || run->watch == NULL
         || run_open_queues(run, edition, error, size) != 0
         || many_reload(run) != 0)
     {
@@ -545,6 +547,10 @@ run_close(run_t *run)
 
     if (run->tick) {
         event_free(run->tick);
+    }
+
+    if (run->share) {
+        event_free(run->share);
     }
 
     while (run->groups) {
