@@ -127,20 +127,9 @@ void
 fair_want(fair_t *fair, fair_queue_t *queue, size_t want)
 {
     queue->want = want;
+    queue->busy = (want == 0);
 
-    if (queue->listed || queue->blocked) {
-        if (want == 0 && queue->blocked) {
-            fair_unblock(queue);
-        }
-
-        if (want == 0 && queue->listed) {
-            fair_unlist(fair, queue);
-        }
-
-        return;
-    }
-
-    if (want == 0) {
+    if (queue->listed || queue->blocked || want == 0) {
         return;
     }
 
@@ -163,6 +152,7 @@ void
 fair_rest(fair_t *fair, fair_queue_t *queue)
 {
     queue->want = 0;
+    queue->busy = 0;
     queue->deficit = 0;
 
     if (queue->blocked) {
@@ -265,12 +255,14 @@ fair_give(fair_t *fair, fair_queue_t *queue, size_t n)
         queue->group->used += n;
     }
 
-    if (queue->want == 0) {
-        fair_unlist(fair, queue);
+    queue->busy = (queue->want == 0);
 
-    } else if (queue->deficit == 0) {
+    if (queue->deficit == 0) {
         fair_unlist(fair, queue);
         fair_append(fair, queue);
+
+    } else if (queue->busy) {
+        fair_unlist(fair, queue);
     }
 
     return n;
@@ -286,8 +278,17 @@ fair_next(fair_t *fair, fair_queue_t **next)
     while ((queue = fair->first) != NULL
            && fair->used < fair->cap && fair->asked < FAIR_ASKED)
     {
-        if (queue->want == 0) {
+        if (queue->want == 0 && !queue->busy) {
             queue->known = 0;
+            fair_unlist(fair, queue);
+            continue;
+        }
+
+        if (queue->deficit == 0) {
+            queue->deficit = queue->weight * fair_quantum(fair);
+        }
+
+        if (queue->busy) {
             fair_unlist(fair, queue);
             continue;
         }
@@ -297,10 +298,6 @@ fair_next(fair_t *fair, fair_queue_t **next)
         if (room == 0) {
             fair_block(fair, queue);
             continue;
-        }
-
-        if (queue->deficit == 0) {
-            queue->deficit = queue->weight * fair_quantum(fair);
         }
 
         n = fair_min(fair_min(queue->want, queue->deficit), room);

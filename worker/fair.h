@@ -6,7 +6,8 @@
  * Each queue says how many jobs it could take, and what it holds; fair_next()
  * says who takes how many.  A queue's turn is its weight times a quantum, which
  * is small when few jobs are permitted at once: it is what another waits for.
- * Who wants less for the moment than its turn has left goes on where it was.
+ * Who can take nothing when its turn comes, or less than it has left, goes on
+ * as soon as it can.
  * A queue that had no work comes first, once a round, so that the first job of
  * one does not wait for the backlog of another.
  */
@@ -42,6 +43,7 @@ struct fair_queue_s {
     size_t         want, deficit, used, asked;
     unsigned       listed:1;   /* in the round */
     unsigned       blocked:1;  /* waits for its group */
+    unsigned       busy:1;     /* has work, and can take none now */
     unsigned       known:1;    /* had its turn since it came */
 };
 

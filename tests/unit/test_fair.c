@@ -234,6 +234,7 @@ static const share_row_t  share_rows[] = {
     { "1,000 tenants, few at once", 1000, 20, 50, 3, 3 },
     { "50 tenants, slow jobs", 50, 100, 50, 20, 4 },
     { "10 tenants, few at once", 10, 10, 50, 3, 10 },
+    { "100 tenants, calls that take long", 100, 256, 50, 2, 5 },
     { "2 tenants, slow jobs", 2, 8, 50, 40, 2 },
 };
 
