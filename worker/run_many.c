@@ -536,6 +536,7 @@ many_reload(run_t *run)
     sweep.data = run;
 
     memset(&wake, 0, sizeof(wake_conf_t));
+    wake.peer = run->links;
     wake.word = many_on_word;
     wake.listens = many_on_listen;
     wake.data = run;

@@ -259,13 +259,16 @@ sweep_choose(sweep_t *sweep, known_t **found)
 static void
 sweep_visit(sweep_t *sweep)
 {
-    size_t    i, n;
-    known_t  *found[SWEEP_BATCH];
+    size_t     i, n;
+    known_t   *found[SWEEP_BATCH];
+    unsigned   slot;
 
     sweep->failed = false;
     n = sweep_choose(sweep, found);
 
-    if (sweep->conf.alone) {
+    /* the keys of a call must be of one slot */
+
+    if (n && links_slot(sweep->conf.links, found[0]->name, &slot)) {
         for (i = 0; i < n; i++) {
             sweep->failed = !sweep_ask(sweep, &found[i], 1) || sweep->failed;
         }

@@ -22,7 +22,6 @@ typedef struct {
     links_t   *links;
     roster_t  *roster;
     int64_t    interval;       /* ms */
-    bool       alone;          /* a queue a call: they are of many slots */
 
     /* a name of the registry: its record, or NULL */
     known_t  *(*found)(void *data, const char *name, size_t len);

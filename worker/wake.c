@@ -119,6 +119,7 @@ wake_open(struct event_base *base, const settings_t *settings,
     wake->conf = *conf;
 
     memset(&links, 0, sizeof(links_conf_t));
+    links.peer = conf->peer;
     links.name = "sluiced:wake";
     links.changed = wake_on_links;
     links.data = wake;
@@ -132,6 +133,7 @@ wake_open(struct event_base *base, const settings_t *settings,
     }
 
     event_add(wake->ping, &tv);
+    wake_on_links(wake);
 
     return wake;
 }

@@ -15,6 +15,8 @@
 typedef struct wake_s  wake_t;
 
 typedef struct {
+    links_t  *peer;     /* as in links_conf_t */
+
     /* "<prefix>:<queue>", NUL-terminated; from whom, nobody knows */
     void    (*word)(void *data, const char *name, size_t len);
 
