@@ -317,7 +317,11 @@ ctl_explain(ctl_t *ctl, int argc, char **argv)
     facts.group = explain_text(hash[9]);
     facts.first = "";
     facts.owner = explain_text(reply[ASK_OWNER]);
-    facts.workers = explain_workers(&queue, reply[ASK_CLIENTS]);
+
+    /* one node of a cluster does not know who is connected to the others */
+
+    facts.workers = ctl_is_cluster(ctl)
+                    ? -1 : explain_workers(&queue, reply[ASK_CLIENTS]);
 
     explain_more(ctl, &queue, id, &facts);
     explain(&answer, &facts);
