@@ -4,6 +4,7 @@
 /* Queues of any tenant: found, woken, swept, and worked on in fair shares. */
 
 const { run, ok, is, until, House } = require('./house');
+const { Cluster } = require('./nodes');
 const { Sluice } = require('../lua/scripts');
 
 const ANY = 'queue "q" { tenants = {"*"} kind = noop stalled = 200ms }';
@@ -190,10 +191,35 @@ async function fair(house) {
     await house.redis.flushall();
 }
 
+
+/* tenants over the nodes of a cluster: by words, and by sweeps of all of them */
+async function cluster(house) {
+    const nodes = await Cluster.start('many', 3);
+    house.url = nodes.url;
+    house.redis = nodes.redis;
+    house.scripts = undefined;
+    await add(house, 'before', jobs(3));
+    const worker = house.run(`sweep = 1s\n${ANY}`);
+    await done(house, 'before', 3);
+    const all = names(20);
+    await Promise.all(all.map((tenant) => add(house, tenant, jobs(2))));
+    await Promise.all(all.map((tenant) => done(house, tenant, 2)));
+    ok(true, 'tenants on all nodes are woken');
+    const stock = names(20).map((tenant) => `s${tenant}`);
+    await Promise.all(stock.map(async (tenant) => {
+        await house.redis.zadd(`{${tenant}}:q:marker`, 0, '0');
+        await add(house, tenant, jobs(1));
+    }));
+    await Promise.all(stock.map((tenant) => done(house, tenant, 1)));
+    ok(true, 'and swept');
+    is(await worker.stop(), 0, 'it ends with 0');
+}
+
 run(async () => {
     const house = new House('many');
     await house.startRedis();
     await woken(house);
     await swept(house);
     await fair(house);
+    await cluster(house);
 });
