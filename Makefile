@@ -264,12 +264,12 @@ bench-needs:
 # make bench        Sluice beside its peers: build/bench/report.md
 # make bench-short  the same for seconds: does the harness work
 # make count        instructions a request and a job, against bench/count.expected
-bench: bench-needs
+bench: bench-needs $(B)/graph-api
 	node bench/run.js
 
-bench-short: bench-needs
+bench-short: bench-needs $(B)/graph-api
 	BENCH_ROUNDS=1 BENCH_SECONDS=1 BENCH_JOBS=2000 BENCH_QUEUES=1000 \
-	    BENCH_TENANTS=50 BENCH_BACKLOG=2000 BENCH_SAMPLES=20 \
+	    BENCH_TENANTS=50 BENCH_BACKLOG=2000 BENCH_SAMPLES=20 BENCH_SENDS=2000 \
 	    BENCH_REPORT=$(B)/bench/short.md node bench/run.js
 
 $(B)/bench-count: $(call obj,bench/count.c $(CORE))

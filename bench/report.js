@@ -91,7 +91,32 @@ const workerReport = ({ variants, all }) => {
     ].join('\n');
 };
 
+const sendsReport = (all) => {
+    const rows = [['sluiced',
+        ...['rate', 'flight'].map((name) => spread(column(all, name), rate)),
+        spread(column(all, 'cpu'), us),
+        ...['idle', 'peak'].map((name) => spread(column(all, name), us))]];
+    const limit = (what, name, sign, target) => {
+        const value = median(column(all, name));
+        const good = sign === '>=' ? value >= target : value <= target;
+
+        return [what, us(value), `${sign} ${target}`, good ? 'yes' : 'no'];
+    };
+
+    return [
+        table(['sends', 'sends/s', 'in hand at most', 'worker CPU µs a send',
+               'RSS idle MB', 'RSS at most MB'], rows),
+        '',
+        table(['figure', 'median', 'to reach', 'reached'], [
+            limit('sends a second', 'rate', '>=', 5000),
+            limit('messages in hand', 'flight', '>=', 5000),
+            limit('RSS at most, MB', 'peak', '<=', 200),
+            limit('RSS idle, MB', 'idle', '<=', 15),
+        ]),
+    ].join('\n');
+};
+
 module.exports = {
-    workerReport, median, column, rate, ms, us, spread, table, ratio, verdict,
+    workerReport, sendsReport, median, column, rate, ms, us, spread, table, ratio, verdict,
     RATIOS,
 };

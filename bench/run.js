@@ -5,7 +5,8 @@
  *   BENCH_SECONDS   length of a round at the edge (4)
  *   BENCH_JOBS      backlog of a round of the worker (50000)
  *   BENCH_AOF       no, everysec, always (no)
- *   BENCH_ONLY      edge, worker or tenants (all)
+ *   BENCH_SENDS     messages of a round of the worker (30000)
+ *   BENCH_ONLY      edge, worker, tenants or sends (all)
  *   BENCH_QUEUES    registered queues without work (10000)
  *   BENCH_TENANTS   tenants with work (1000)
  *   BENCH_BACKLOG   jobs of the first of them (1000000)
@@ -24,7 +25,8 @@ const { ROOT, freshDir, npm, run, version } = require('./house');
 const { edge, GROUPS } = require('./edge');
 const { worker } = require('./worker');
 const { edgeReport } = require('./edge_report');
-const { workerReport } = require('./report');
+const { sends } = require('./sends');
+const { sendsReport, workerReport } = require('./report');
 const { tenants, tenantsReport } = require('./tenants');
 
 const number = (name, otherwise) => {
@@ -80,7 +82,8 @@ const head = (options) => {
 };
 
 const main = async () => {
-    const only = oneOf('BENCH_ONLY', ['all', 'edge', 'worker', 'tenants']);
+    const only = oneOf('BENCH_ONLY', ['all', 'edge', 'worker', 'tenants',
+        'sends']);
     const groups = (process.env.BENCH_GROUPS || GROUPS.join()).split(',');
     const options = {
         rounds: number('BENCH_ROUNDS', 5),
@@ -90,6 +93,7 @@ const main = async () => {
         tenants: number('BENCH_TENANTS', 1000),
         backlog: number('BENCH_BACKLOG', 1000000),
         samples: number('BENCH_SAMPLES', 300),
+        messages: number('BENCH_SENDS', 30000),
         aof: oneOf('BENCH_AOF', ['no', 'everysec', 'always']),
         tick: 1e6 / Number(execFileSync('getconf', ['CLK_TCK'])),
         say: (line) => process.stderr.write(`${line}\n`),
@@ -120,6 +124,14 @@ const main = async () => {
     if (only === 'all' || only === 'tenants') {
         parts.push(tenantsReport(await tenants(freshDir('bench/tenants'),
             options), options));
+    }
+
+    if (only === 'all' || only === 'sends') {
+        parts.push(`${options.messages} messages to a stand-in for the Graph `
+                   + 'API that answers each after a second, on the same '
+                   + 'machine; RSS in MB.',
+            sendsReport(await sends(freshDir('bench/sends'),
+                { ...options, jobs: options.messages })));
     }
 
     const text = `${parts.join('\n\n')}\n`;
