@@ -29,7 +29,7 @@ const TIMES = Number(process.env.FAULT_TIMES) || 0;
 const ONLY = process.env.FAULT_ONLY;
 
 const SENDER = '106540352242922';
-const EXACT = 5000;        /* events of a stream that is not trimmed */
+const EXACT = 10000;       /* jobs whose events are all kept */
 const BASE = '{t}:q:';
 const OWN = ['id', 'meta', 'wait', 'active', 'prioritized', 'pc', 'delayed',
     'completed', 'failed', 'marker', 'stalled', 'stalled-check', 'events',
@@ -88,7 +88,8 @@ class Course {
         this.redis.on('error', () => {});
         house.closing.push(() => this.redis.disconnect());
         this.queue = new bullmq.Queue('q', { prefix: '{t}', connection: {
-            ...scene.house.connection, db: this.db } });
+            ...scene.house.connection, db: this.db },
+        streams: { events: { maxLen: 20 * EXACT } } });
         this.queue.on('error', () => {});
         house.closing.push(() => this.queue.close());
         this.settings = { lock: '700ms', stalled: '300ms', concurrency: 50,
