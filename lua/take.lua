@@ -20,6 +20,10 @@
 --   quota:I:T         the same once more, for a day
 --   high:I:T  medium:I:T  low:I:T   of a class of this queue
 --
+--   paces:MS          a job whose fields sndr and rcpt say for whom it is is put
+--                     off to its turn (admit.lua), unless that is within MS; at
+--                     most 64 a call, and those behind them are taken
+--
 -- A job is counted when it is started, but for one with defa.  A bucket is a
 -- string, the tat of core/gcra.c in µs: "<prefix>::sluice:rate", "...:quota",
 -- "...:rate:<queue>:<class>"; an idle one expires.

@@ -9,7 +9,6 @@
 #include "worker/worker.h"
 
 
-#define MESSAGE_ID_MAX    256    /* bytes of a recipient: BSUID, group id */
 #define MESSAGE_TEXT_MAX  4096   /* characters of a text's body */
 
 
@@ -261,7 +260,7 @@ message_check_recipient(message_t *message)
 
         if (!json_is_string(value)
             || json_string_length(value) == 0
-            || json_string_length(value) > MESSAGE_ID_MAX)
+            || json_string_length(value) > MESSAGE_TO_MAX)
         {
             return members[i].wrong;
         }
@@ -356,4 +355,22 @@ message_free(message_t *message)
 
     memset(message, 0, sizeof(message_t));
     message->recipient = "";
+}
+
+
+void
+message_pair(char *dst, const message_t *message)
+{
+    const char  *p;
+
+    dst = stpcpy(dst, message->sender);
+    *dst++ = ':';
+
+    for (p = message->recipient; *p; p++) {
+        if (strchr(" -+()", *p) == NULL) {
+            *dst++ = *p;
+        }
+    }
+
+    *dst = '\0';
 }

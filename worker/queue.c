@@ -77,6 +77,12 @@ queue_init(queue_t *queue, const queue_settings_t *settings)
     queue_bucket(queue, "medium", &settings->limits.medium);
     queue_bucket(queue, "low", &settings->limits.low);
 
+    if (settings->kind == QUEUE_SEND) {
+        len = strlen(queue->limits);
+        snprintf(queue->limits + len, sizeof(queue->limits) - len,
+                 " paces:%d", QUEUE_SOON);
+    }
+
     queue->bullmq = settings->bullmq;
     queue->max_stalled = settings->max_stalled;
     queue->lock = settings->lock;
@@ -336,17 +342,37 @@ queue_recover(sluice_redis_t *redis, const queue_t *queue,
 }
 
 
+static void
+queue_pace(sluice_redis_t *redis, const queue_t *queue, const char *name)
+{
+    char    pace[SLUICE_KEYS_MAX * 2];
+    size_t  len;
+
+    len = sluice_keys_pace(pace, sizeof(pace), queue->prefix,
+                           strlen(queue->prefix), name, strlen(name));
+    sluice_redis_arg(redis, pace, len);
+}
+
+
+static void
+queue_joined(sluice_redis_t *redis, const char *one, const char *two)
+{
+    sluice_redis_arg_begin(redis, strlen(one) + strlen(two));
+    sluice_redis_piece(redis, one, strlen(one));
+    sluice_redis_piece(redis, two, strlen(two));
+}
+
+
 sluice_redis_result_e
 queue_admit(sluice_redis_t *redis, const queue_t *queue,
     const admission_t *messages, size_t n, int64_t claim_ttl, int64_t horizon,
     sluice_redis_reply_pt reply, void *data)
 {
-    char                    pace[SLUICE_KEYS_MAX];
-    size_t                  i, len;
+    size_t                  i;
     const admission_t      *message;
     sluice_redis_result_e   rc;
 
-    rc = sluice_redis_script(redis, &sluice_script_admit, 2 * n, 5 * n,
+    rc = sluice_redis_script(redis, &sluice_script_admit, 4 * n, 9 * n,
                              clock_ms());
 
     if (rc != SLUICE_REDIS_OK) {
@@ -356,15 +382,10 @@ queue_admit(sluice_redis_t *redis, const queue_t *queue,
     for (i = 0; i < n; i++) {
         message = &messages[i];
 
-        sluice_redis_arg_begin(redis, strlen(queue->claims)
-                                      + strlen(message->id));
-        sluice_redis_piece(redis, queue->claims, strlen(queue->claims));
-        sluice_redis_piece(redis, message->id, strlen(message->id));
-
-        len = sluice_keys_pace(pace, sizeof(pace), queue->prefix,
-                               strlen(queue->prefix), message->sender,
-                               strlen(message->sender));
-        sluice_redis_arg(redis, pace, len);
+        queue_joined(redis, queue->base, message->id);
+        queue_joined(redis, queue->claims, message->id);
+        queue_pace(redis, queue, message->sender);
+        queue_pace(redis, queue, message->pair);
     }
 
     for (i = 0; i < n; i++) {
@@ -372,9 +393,13 @@ queue_admit(sluice_redis_t *redis, const queue_t *queue,
 
         queue_text(redis, message->token);
         sluice_redis_arg_int(redis, claim_ttl);
+        sluice_redis_arg_int(redis, horizon);
+        queue_text(redis, message->sender);
+        queue_text(redis, message->pair + strlen(message->sender) + 1);
         sluice_redis_arg_int(redis, message->interval);
         sluice_redis_arg_int(redis, message->tolerance);
-        sluice_redis_arg_int(redis, horizon);
+        sluice_redis_arg_int(redis, message->apart);
+        sluice_redis_arg_int(redis, message->borrow);
     }
 
     return sluice_redis_end(redis, reply, data);

@@ -11,6 +11,7 @@
 
 
 #define QUEUE_BATCH  64    /* jobs of one call */
+#define QUEUE_SOON   200   /* ms that a message may wait here for its turn */
 
 
 /* the scripts, for link_conf_t */
@@ -168,8 +169,11 @@ typedef struct {
     const char  *id;         /* the claim's, after queue->claims */
     const char  *token;
     const char  *sender;
+    const char  *pair;       /* "<sender>:<recipient>" */
     int64_t      interval;   /* µs between two messages of the sender */
     int64_t      tolerance;  /* µs */
+    int64_t      apart;      /* µs between two of the pair, 0 any */
+    int64_t      borrow;     /* of them at once, made up for later */
 } admission_t;
 
 typedef struct {

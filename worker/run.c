@@ -21,9 +21,9 @@
 #include "worker/run_parts.h"
 
 
-#define RUN_HOLD   200       /* ms that a message waits here for its turn */
 #define RUN_BURST  100000    /* µs by which a burst may run ahead */
 #define RUN_RATE   80        /* a second, of a number not in the settings */
+#define RUN_BORROW 45        /* of a pair at once, by the provider */
 
 
 static void run_ask(work_t *work);
@@ -95,7 +95,7 @@ run_message(work_t *work)
 static void
 run_ask(work_t *work)
 {
-    int64_t          pause;
+    int64_t          pause, apart;
     settings_t      *settings;
     const queue_t   *queue;
     const number_t  *number;
@@ -124,6 +124,13 @@ run_ask(work_t *work)
                                         * settings->pace);
     work->ask.message.tolerance = RUN_BURST;
 
+    message_pair(work->pair, &work->message);
+    apart = settings_apart(work->conf->channel, number);
+
+    work->ask.message.pair = work->pair;
+    work->ask.message.apart = apart / settings->pace;
+    work->ask.message.borrow = RUN_BORROW * settings->pace;
+
     work->asking = true;
     admit_ask(work->queue->admit, &work->ask, settings->claim_ttl);
 }
@@ -139,12 +146,12 @@ run_on_turn(evutil_socket_t fd, short what, void *data)
 static void
 run_wait(work_t *work, int64_t ms)
 {
-    if (ms < RUN_HOLD && work->hold == NULL) {
+    if (ms < QUEUE_SOON && work->hold == NULL) {
         work->hold = event_new(work->queue->run->base, -1, 0, run_on_turn,
                                work);
     }
 
-    if (ms >= RUN_HOLD || work->hold == NULL) {
+    if (ms >= QUEUE_SOON || work->hold == NULL) {
         run_delay(work, ms);
         return;
     }

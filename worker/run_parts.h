@@ -89,6 +89,7 @@ typedef struct {
     bool                     unclaimed;   /* another's claim was deleted */
     struct event            *hold;        /* waits for its turn here */
     message_t                message;
+    char                     pair[MESSAGE_PAIR_MAX];
     request_t                request;
     send_t                  *sending;
     events_t                 events;

@@ -24,12 +24,14 @@ static cfg_opt_t  channel_opts[] = {
     CFG_STR("version", "v26.0", CFGF_NONE),
     CFG_STR("token", NULL, CFGF_NODEFAULT),
     CFG_STR("timeout", "30s", CFGF_NONE),
+    CFG_STR("pair_rate", "10r/m", CFGF_NONE),
     CFG_END()
 };
 
 static cfg_opt_t  number_opts[] = {
     CFG_STR("token", NULL, CFGF_NODEFAULT),
     CFG_FLOAT("rate", 80, CFGF_NONE),
+    CFG_STR("pair_rate", NULL, CFGF_NODEFAULT),
     CFG_END()
 };
 
@@ -157,6 +159,7 @@ settings_channels(settings_t *settings, cfg_t *cfg)
         channel->version = settings_dup(cfg_getstr(sec, "version"));
         channel->token = settings_token(sec);
         channel->timeout = settings_time(sec, "timeout");
+        channel->apart = settings_pair(cfg_getstr(sec, "pair_rate"));
     }
 }
 
@@ -178,6 +181,7 @@ settings_numbers(settings_t *settings, cfg_t *cfg)
         number->id = settings_dup(cfg_title(sec));
         number->token = settings_token(sec);
         number->rate = cfg_getfloat(sec, "rate");
+        number->apart = settings_pair(cfg_getstr(sec, "pair_rate"));
     }
 }
 
@@ -407,4 +411,11 @@ settings_number(const settings_t *settings, const char *id)
     }
 
     return NULL;
+}
+
+
+int64_t
+settings_apart(const channel_t *channel, const number_t *number)
+{
+    return (number && number->apart >= 0) ? number->apart : channel->apart;
 }

@@ -118,6 +118,14 @@ check_rate(cfg_opt_t *opt, const char *value)
 
 
 static const char *
+check_pair(cfg_opt_t *opt, const char *value)
+{
+    return (settings_pair(value) < 0)
+           ? "must be off or a rate such as \"10r/m\"" : NULL;
+}
+
+
+static const char *
 check_floor(cfg_opt_t *opt, const char *value)
 {
     double  part;
@@ -315,6 +323,8 @@ static const settings_rule_t  settings_rules[] = {
     { "channel", "token", check_token, 0, 0, NULL },
     { "channel", "timeout", check_duration, 100, SETTINGS_DAY / 24,
       "must be from 100ms to 1h" },
+    { "channel", "pair_rate", check_pair, 0, 0, NULL },
+    { "number", "pair_rate", check_pair, 0, 0, NULL },
     { "number", "token", check_token, 0, 0, NULL },
     { "number", "rate", check_number, 0.001, 100000,
       "must be from 0.001 to 100000 messages a second" },

@@ -67,6 +67,9 @@ const char *settings_listen(const char *value);
 double settings_percent(const char *value);
 void settings_limits(limits_t *limits, cfg_t *sec);
 
+/* µs between two messages, 0 for "off"; -1 none, or no rate */
+int64_t settings_pair(const char *value);
+
 /* NULL, or what two queues of one prefix, which share it, say differently */
 const char *settings_limits_differ(const limits_t *one, const limits_t *two);
 

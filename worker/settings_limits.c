@@ -26,6 +26,21 @@ settings_percent(const char *value)
 }
 
 
+int64_t
+settings_pair(const char *value)
+{
+    int64_t  interval;
+
+    if (value && strcmp(value, "off") == 0) {
+        return 0;
+    }
+
+    interval = value ? sluice_gcra_rate(value, strlen(value)) : 0;
+
+    return interval ? interval : -1;
+}
+
+
 static void
 limits_rate(sluice_gcra_limit_t *limit, cfg_t *sec, const char *key)
 {

@@ -74,6 +74,8 @@ typedef struct {
     char            *version;     /* "v26.0" */
     char            *token;       /* of numbers that have none of their own */
     int64_t          timeout;     /* ms for the whole request, 30000 */
+    int64_t          apart;       /* pair_rate: µs between two messages from one
+                                     number to one recipient, 0 any */
 } channel_t;
 
 /* a sender: a WhatsApp phone number id */
@@ -81,6 +83,7 @@ typedef struct {
     char            *id;
     char            *token;       /* NULL: the channel's */
     double           rate;        /* a second, by the provider; 80 */
+    int64_t          apart;       /* pair_rate; -1 the channel's */
 } number_t;
 
 /* what a queue's takes ask; an interval of 0: no such bucket */
@@ -191,6 +194,9 @@ int settings_derive(queue_settings_t *queue, const settings_t *settings,
     const queue_settings_t *pattern, const char *tenant);
 void settings_queue_free(queue_settings_t *queue);
 
+/* µs between two messages of a pair; `number` may be NULL */
+int64_t settings_apart(const channel_t *channel, const number_t *number);
+
 
 /* ------------------------------------------------------------------ log.c */
 
@@ -243,6 +249,15 @@ typedef struct {
 /* NULL, or why the job can never be sent (the member is named) */
 const char *message_read(message_t *message, const job_t *job);
 void message_free(message_t *message);
+
+#define MESSAGE_TO_MAX    256    /* bytes of a recipient: BSUID, group id */
+#define MESSAGE_PAIR_MAX  (SLUICE_KEYS_NAME_MAX + 1 + MESSAGE_TO_MAX + 1)
+
+/*
+ * "<sender>:<recipient>", for the pace of the pair, to MESSAGE_PAIR_MAX bytes;
+ * what people put between the digits of a recipient is left out.
+ */
+void message_pair(char *dst, const message_t *message);
 
 
 /* ---------------------------------------------------------------- channels */

@@ -18,3 +18,17 @@ local function mark_delayed()
         wake(base)
     end
 end
+
+-- A job that was looked at, and is not to be started before `wait` ms are over.
+local function put_off(id, wait)
+    local due = now + wait
+    call('XADD', events, '*', 'event', 'delayed', 'jobId', id, 'delay',
+         ('%.0f'):format(due))
+    call('HSET', base .. id, 'delay', ('%.0f'):format(wait))
+    put_delayed(id, due)
+end
+
+-- after put_off(); nobody is woken: whoever looks now knows
+local function mark_seen()
+    call('ZADD', base .. 'marker', next_due(), '1')
+end

@@ -168,18 +168,14 @@ local function group_filter(jobs, from, to)
         jobs[i] = nil
         if wait then
             waiting = waiting + 1
-            call('XADD', events, '*', 'event', 'delayed', 'jobId', job[1],
-                 'delay', ('%.0f'):format(now + wait))
-            call('HSET', base .. job[1], 'delay', ('%.0f'):format(wait))
-            put_delayed(job[1], now + wait)
+            put_off(job[1], wait)
         else
             n = n + 1
             jobs[n] = job
         end
     end
     if waiting > 0 then
-        -- nobody is woken: whoever looks now knows
-        call('ZADD', base .. 'marker', next_due(), '1')
+        mark_seen()
     end
     return n, waiting
 end

@@ -1,6 +1,6 @@
--- The limits of take.lua, as words: "floor:N", "NAME:INTERVAL:TOLERANCE".
--- Returns { floor, buckets }; buckets by name, nil when there are none, each
--- {key, interval, tolerance} in µs.
+-- The limits of take.lua, as words: "floor:N", "paces:MS",
+-- "NAME:INTERVAL:TOLERANCE".  Returns { floor, soon, buckets }; buckets by name,
+-- nil when there are none, each {key, interval, tolerance} in µs.
 local function limits_of(i, text)
     local prefix, queue = base:match('^(.+):([^:]+):$')
     if not prefix then
@@ -21,6 +21,8 @@ local function limits_of(i, text)
         a, b = tonumber(a), tonumber(b)
         if name == 'floor' and not b then
             limits.floor = a
+        elseif name == 'paces' and not b then
+            limits.soon = a
         elseif keys[name] and b and a > 0 then
             limits.buckets = limits.buckets or {}
             limits.buckets[name] = {key = keys[name], interval = a,

@@ -76,8 +76,14 @@ local function take(count, own_max, own_duration, schedulers, limits)
     -- taken may reach it in this look
     local most = room
     local token, lock, worker = ARGV[3], ARGV[4], ARGV[5]
-    -- jobs that wait for another one of their group, put into `delayed`
+    -- jobs that wait for another one of their group, or for their sender's turn,
+    -- put into `delayed`
     local waiting = 0
+    local pacing
+    if limits and limits.soon then
+        --@include pacing
+        pacing = pacing_filter
+    end
 
     -- what must be left to others is set aside: it stays first in its line
     local aside, naside, why = {}, 0, nil
@@ -164,6 +170,11 @@ local function take(count, own_max, own_duration, schedulers, limits)
             n, more = groups().filter(jobs, from, n)
             waiting = waiting + more
         end
+        if pacing and n >= from then
+            local more
+            n, more = pacing(jobs, from, n, limits.soon)
+            waiting = waiting + more
+        end
         if n < from then
             return gone
         end
@@ -213,7 +224,8 @@ local function take(count, own_max, own_duration, schedulers, limits)
         while more and taken < most and naside < aside_max
               and waiting < aside_max
         do
-            local asked = most - taken + naside - before
+            local asked = math.min(most - taken, aside_max - waiting)
+                          + naside - before
             local ids = call('LRANGE', line, -asked, '-1')
             local n = #ids
             if n > 0 then
@@ -243,7 +255,8 @@ local function take(count, own_max, own_duration, schedulers, limits)
               and waiting < aside_max
         do
             -- those that were set aside stay first in their class
-            local asked = most - taken + left_sorted
+            local asked = math.min(most - taken, aside_max - waiting)
+                          + left_sorted
             local ids = low and call('ZRANGEBYSCORE', line, low, high, 'LIMIT',
                                      '0', asked)
                         or call('ZRANGE', line, '0', asked - 1)

@@ -38,6 +38,7 @@ async function argumentsChecked(s) {
     const retry = [6, 1, 'a', 'tok', 'retry', 0, '', '', 0];
     const one = (i, v) => [6, ...['a', 'n', '{}', '{}', '', '', 0, '']
         .map((x, j) => (j === i ? v : x))];
+    const admit = ['a', 10, 0, 's', 'r', 0, 0, 0, 0];
     const plan = (i, v) => [6, ...['s', 5, 0, 'n', '{}', '{}', '{"every":1}']
         .map((x, j) => (j === i ? v : x))];
     const table = [
@@ -81,7 +82,7 @@ async function argumentsChecked(s) {
         ['take', 1, take.slice(1), /major|7 to 9 arguments/],
         ['take', 1, [...take, 1, '', ''], /7 to 9 arguments/],
         ...['floor', 'floor:-1', 'floor:1:1', 'rate:5', 'rate:0:5', 'best:1:1',
-            'rate:1234567890123456:1', 'rate:1:1:1', 'paces:1'].map((word) => [
+            'rate:1234567890123456:1', 'rate:1:1:1', 'paces:1:1', 'paces'].map((word) => [
             'take', 1, [...take, 1, `floor:1 ${word}`], /ARGV\[9\] limits has/]),
         ['finish', 3, but(finish, 15, 'done'), /outcome must be completed/],
         ['finish', 3, but(finish, 16, ''), /value must be JSON/],
@@ -151,16 +152,21 @@ async function argumentsChecked(s) {
         ['requeue', 1, [6, 'active', 0, 'a'], /set must be failed, comp/],
         ['requeue', 1, [6, 'failed', 2, 'a'], /reset attempts is too large/],
         ['requeue', 1, [6, 'failed', 0], /1 to 1000 ids/],
-        ['admit', 2, ['', 10, 0, 0, 0], /token must not be empty/],
-        ['admit', 2, ['a b', 10, 0, 0, 0], /or hold a space/],
-        ['admit', 2, ['a', 0, 0, 0, 0], /ttl must be at least 1/],
-        ['admit', 2, ['a', 10, -5, 0, 0], /interval must be a whole/],
-        ['admit', 2, ['a', 10, 0, 0], /2 keys and 5 arguments/],
-        ['admit', 1, ['a', 10, 0, 0, 0], /2 keys and 5 arguments/],
+        ['admit', 4, but(admit, 0, ''), /token must not be empty/],
+        ['admit', 4, but(admit, 0, 'a b'), /or hold a space/],
+        ['admit', 4, but(admit, 1, 0), /ttl must be at least 1/],
+        ['admit', 4, but(admit, 2, -1), /horizon must be a whole/],
+        ['admit', 4, but(admit, 5, -5), /interval must be a whole/],
+        ['admit', 4, but(admit, 6, 'x'), /tolerance must be a whole/],
+        ['admit', 4, but(admit, 7, -5), /pair must be a whole/],
+        ['admit', 4, but(admit, 8, 1001), /borrow is too large/],
+        ['admit', 4, admit.slice(1), /4 keys and 9 arguments/],
+        ['admit', 3, admit, /4 keys and 9 arguments/],
     ];
     await s.redis.flushall();
     for (const [script, nkeys, argv, expected] of table) {
-        const keys = [K, `${K}records`, `${K}claim:`].slice(0, nkeys);
+        const keys = [K, `${K}records`, `${K}claim:`, `${K}pace`]
+            .slice(0, nkeys);
         const got = await error(s.call(script, keys, argv));
         tap.ok(expected.test(got), `${script}: ${expected.source}`, got);
     }

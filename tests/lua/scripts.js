@@ -252,9 +252,12 @@ class Sluice {
     /* messages: claim, pace, token, ttl, interval, tolerance, horizon */
     admit(...messages) {
         return this.call('admit',
-            messages.flatMap((m) => [m.claim, m.pace || m.claim]),
+            messages.flatMap((m) => [m.job || `job:${m.claim}`, m.claim,
+                m.pace || m.claim, m.pairPace || m.claim]),
             messages.flatMap((m) => [m.token || 'tok', m.ttl || 60000,
-                m.interval || 0, m.tolerance || 0, m.horizon || 0]));
+                m.horizon || 0, m.sender || 'pace', m.recipient || '',
+                m.interval || 0, m.tolerance || 0, m.pair || 0,
+                m.borrow || 0]));
     }
 }
 

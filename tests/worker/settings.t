@@ -189,6 +189,14 @@ queue "s" { kind = noop rate = "1r/s" quota = 6 }
         + ' by all queues of "bull"',
     'a.conf:4: queue "s": rate or burst differs from that of "r", and is shared'
         + ' by all queues of "bull"']],
+    ['paces of pairs', `${REDIS}channel "c" { pair_rate = "6r/m" }
+channel "d" { pair_rate = off }
+number "1" { pair_rate = "1r/s" } number "2" { pair_rate = off }
+${QUEUE}`, []],
+    ['no paces of pairs', `${REDIS}channel "c" { pair_rate = "6" }
+number "1" { pair_rate = on }
+${QUEUE}`, ['a.conf:2: channel "c": pair_rate must be off or a rate such as "10r/m"',
+        'a.conf:3: number "1": pair_rate must be off or a rate such as "10r/m"']],
     ['a number twice', `${REDIS}number "1" { }\nnumber "1" { }\n${QUEUE}`,
         [/^a.conf:3: found duplicate title/]],
     ['a secret without a variable', `${REDIS}number "1" { token = "env:NONE" }\n${
