@@ -29,13 +29,9 @@ local function pacing_pace(name)
 end
 
 -- The moment of its turn, nil: now.
-local function pacing_due(id)
-    local about = call('HMGET', base .. id, 'sndr', 'rcpt')
-    if not about[1] then
-        return nil
-    end
-    local number = pacing_pace(about[1])
-    local pair = about[2] and pacing_pace(about[1] .. ':' .. about[2])
+local function pacing_due(id, sender, recipient)
+    local number = pacing_pace(sender)
+    local pair = recipient and pacing_pace(sender .. ':' .. recipient)
     if not (number or pair) then
         return nil
     end
@@ -56,14 +52,16 @@ local function pacing_due(id)
     return due
 end
 
--- Of jobs[from..to], as take.lua has them, those that may start now, or within
--- soon ms, are moved together.  Returns the last, and how many were put off.
+-- Of jobs[from..to], as take.lua has them and with sndr and rcpt behind, those that
+-- may start now, or within soon ms, are moved together.  Returns the last, and how
+-- many were put off.
 local function pacing_filter(jobs, from, to, soon)
     local n, waiting = from - 1, 0
     for i = from, to do
         local job = jobs[i]
-        local due = not job[11] and pacing_due(job[1])
-        jobs[i] = nil
+        local due = job[15] and not job[11]
+                    and pacing_due(job[1], job[15], job[16])
+        jobs[i], job[15], job[16] = nil, nil, nil
         if due and due > (now + soon) * 1000 then
             waiting = waiting + 1
             put_off(job[1], math.ceil(due / 1000) - now)

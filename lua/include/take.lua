@@ -79,10 +79,15 @@ local function take(count, own_max, own_duration, schedulers, limits)
     -- jobs that wait for another one of their group, or for their sender's turn,
     -- put into `delayed`
     local waiting = 0
+    -- the first field is only a place for the id
+    local fields = {'id', 'name', 'data', 'opts', 'timestamp', 'delay',
+                    'priority', 'atm', 'ats', 'stc', 'defa', 'deid',
+                    'parentKey', 'rjk'}
     local pacing
     if limits and limits.soon then
         --@include pacing
         pacing = pacing_filter
+        fields[15], fields[16] = 'sndr', 'rcpt'
     end
 
     -- what must be left to others is set aside: it stays first in its line
@@ -112,11 +117,7 @@ local function take(count, own_max, own_duration, schedulers, limits)
                 leave(id, 'has a zero byte in its id')
             -- '0:...' are markers of BullMQ 4
             elseif id:byte() ~= 48 or id:sub(1, 2) ~= '0:' then
-                -- the first field is only a place for the id
-                local job = redis.pcall('HMGET', base .. id, 'id', 'name',
-                                        'data', 'opts', 'timestamp', 'delay',
-                                        'priority', 'atm', 'ats', 'stc',
-                                        'defa', 'deid', 'parentKey', 'rjk')
+                local job = redis.pcall('HMGET', base .. id, unpack(fields))
                 local reason
                 if job.err then
                     reason = 'is not a hash'
