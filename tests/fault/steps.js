@@ -157,7 +157,9 @@ ${Object.entries(all).map(([key, value]) => `${key} = ${text(value)}`)
             data: message(this.to(first + k)),
             opts: { jobId: `m-${first + k}`, ...options(first + k) } }));
         this.ids.push(...jobs.map((job) => job.opts.jobId));
-        await this.queue.addBulk(jobs);
+        for (let done = false; !done;) {
+            done = await this.queue.addBulk(jobs).catch(() => rest(20));
+        }
     }
 
     lines(event) {
