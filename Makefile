@@ -247,8 +247,11 @@ fault: bench-needs $(B)/graph-api $(B)/sluiced-fault
 	FAULT_EVENTS=$${FAULT_EVENTS:-100000} FAULT_TIMES=$${FAULT_TIMES:-200} \
 	FAULT_SENDS=$${FAULT_SENDS:-10000} FAULT_ROUNDS=$${FAULT_ROUNDS:-10} \
 	FAULT_KILLS=$${FAULT_KILLS:-20} \
+	SLUICE_CLUSTER_JOBS=$${SLUICE_CLUSTER_JOBS:-150} \
+	SLUICE_SENTINEL_JOBS=$${SLUICE_SENTINEL_JOBS:-3000} \
 	    $(PROVE) -v tests/fault/ tests/e2e/kill-worker.t \
-	    tests/e2e/redis-restart.t
+	    tests/e2e/redis-restart.t tests/worker/cluster.t \
+	    tests/worker/sentinel.t
 	MIXED_JOBS=$${FAULT_EVENTS:-100000} MIXED_KILLS=$${FAULT_KILLS:-20} \
 	    $(PROVE) -v -e node tests/interop/mixed.js
 	$(PROVE) -v -e node tests/lua/random.js tests/lua/random_flows.js \

@@ -22,8 +22,12 @@
  * (SLUICE_REDIS_REPLY_REPLICA): the host drops the connection then, as it does
  * without sentinels.
  *
- * Left out: +switch-master over pub/sub, since a sentinel ends the clients of
- * a master that it makes a replica, and a dead one is noticed anyway; and
+ * While it is held the host may ask the sentinel of sentinels[0] again, and
+ * leave the master when it tells of another: a failover that somebody asks for
+ * ends the clients of the old master only some ten seconds after the new one
+ * was promoted, and what they write meanwhile is lost.
+ *
+ * Left out: +switch-master over pub/sub, which tells no more than that; and
  * SENTINEL sentinels, since names in the URL are resolved at each connect and
  * an address that a sentinel tells of itself is often one that only it can
  * reach.  What no client can notice is a master that is cut off with it from

@@ -237,8 +237,9 @@ link_on_read(struct bufferevent *bev, void *data)
         master_met(link->master);
     }
 
-    log_event(link->to == LINK_SERVER ? LOG_INFO_ : LOG_DEBUG_, "redis_ready",
-              "link", "%s", link->name, NULL);
+    if (link->to == LINK_SERVER) {
+        log_event(LOG_INFO_, "redis_ready", "link", "%s", link->name, NULL);
+    }
 
     if (link->state) {
         link->state(link->data, true);
@@ -358,6 +359,11 @@ static void
 link_on_master(void *data, const sluice_node_t *node)
 {
     link_t  *link = data;
+
+    if (node == NULL) {
+        link_lose(link, "the sentinels tell of another master");
+        return;
+    }
 
     memcpy(link->url.host, node->host, sizeof(link->url.host));
     link->url.port = node->port;

@@ -7,6 +7,7 @@
 
 
 #define MASTER_SAY_AGAIN  60000    /* ms between equal complaints */
+#define MASTER_LOOK       500      /* ms between two looks at a held one */
 
 
 struct master_s {
@@ -20,6 +21,8 @@ struct master_s {
     sluice_node_t       last;        /* the master as it was told last */
     const char         *complaint;
     int64_t             said;
+    bool                looking;     /* at the one that is held */
+    bool                other;
 };
 
 
@@ -44,11 +47,34 @@ master_complain(master_t *master, const char *why)
 }
 
 
+/* is it another one, by the sentinel that told of it? */
+
+static bool
+master_is_other(const master_t *master, const redisReply *reply)
+{
+    return reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2
+           && reply->element[0]->type == REDIS_REPLY_STRING
+           && reply->element[1]->type == REDIS_REPLY_STRING
+           && (strcmp(reply->element[0]->str, master->last.host) != 0
+               || atoi(reply->element[1]->str) != master->last.port);
+}
+
+
 static void
 master_on_answer(void *data, const redisReply *reply)
 {
     const char  *why;
     master_t    *master = data;
+
+    if (master->looking) {
+        master->looking = false;
+        master->other = (master->sentinel.state == SLUICE_SENTINEL_HELD
+                         && master_is_other(master, reply));
+        clock_arm(master->step, master->other
+                                || master->sentinel.state
+                                   != SLUICE_SENTINEL_HELD ? 0 : MASTER_LOOK);
+        return;
+    }
 
     why = sluice_sentinel_answered(&master->sentinel, reply, clock_ms());
 
@@ -76,10 +102,41 @@ master_connect(master_t *master, const sluice_node_t *node)
 
 
 static void
+master_look(master_t *master)
+{
+    if (master->other) {
+        master->other = false;
+        master->found(master->data, NULL);
+        return;
+    }
+
+    master->looking = true;
+
+    if (question_ask(master->question, &master->sentinel.sentinels[0].node,
+                     "SENTINEL", "get-master-addr-by-name", master->name)
+        != 0)
+    {
+        master_on_answer(master, NULL);
+    }
+}
+
+
+static void
 master_on_step(evutil_socket_t fd, short what, void *data)
 {
     master_t                *master = data;
     sluice_sentinel_step_t   step;
+
+    /* one question at a time */
+
+    if (master->looking) {
+        return;
+    }
+
+    if (master->sentinel.state == SLUICE_SENTINEL_HELD) {
+        master_look(master);
+        return;
+    }
 
     sluice_sentinel_next(&master->sentinel, clock_ms(), &step);
 
@@ -153,12 +210,14 @@ master_met(master_t *master)
 {
     master->complaint = NULL;
     sluice_sentinel_met(&master->sentinel, clock_ms());
+    clock_arm(master->step, MASTER_LOOK);
 }
 
 
 void
 master_lost(master_t *master)
 {
+    master->other = false;
     sluice_sentinel_lost(&master->sentinel, clock_ms());
 }
 

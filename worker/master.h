@@ -16,6 +16,11 @@
 
 typedef struct master_s  master_t;
 
+/*
+ * Connect to it now; or NULL: it is another one since, leave it.  A failover
+ * promotes a replica seconds before the old master hears of it, and what that
+ * one is told meanwhile is lost: so the sentinel is asked again all the time.
+ */
 typedef void (*master_pt)(void *data, const sluice_node_t *node);
 
 
