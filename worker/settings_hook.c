@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "core/json.h"
 #include "worker/hook_call.h"
 #include "worker/settings_check.h"
 
@@ -110,9 +111,12 @@ settings_hook(hook_settings_t *hook, cfg_t *sec)
     text = cfg_getstr(sec, "rate");
     hook->interval = sluice_gcra_rate(text, strlen(text));
 
-    if (strlen(hook->name) == 0 || strlen(hook->name) > 128) {
-        settings_error(sec, "hook \"%s\": the name must be 1 to 128 bytes",
-                       hook->name);
+    if (strlen(hook->name) == 0 || strlen(hook->name) > 128
+        || !sluice_json_is_text((const uint8_t *) hook->name,
+                                strlen(hook->name)))
+    {
+        settings_error(sec, "hook \"%s\": the name must be 1 to 128 bytes of"
+                       " UTF-8", hook->name);
     }
 
     if ((hook->url == NULL) == (hook->command == NULL)) {

@@ -76,6 +76,11 @@ function settings(house) {
         ok(got.code === 1 && got.err.includes(what) && !got.err.includes('%%%')
             && /wrong\.conf:\d+: /.test(got.err), `${what}: ${got.err.trim()}`);
     }
+    const latin = house.write('hook "\xff" { on = {"failed"} url ='
+        + ' "http://a/" }\nqueue "q" { kind = noop }', 'wrong.conf');
+    fs.writeFileSync(latin, fs.readFileSync(latin, 'utf8'), 'latin1');
+    ok(once(['-t', '-c', latin]).err.includes('of UTF-8'),
+        'a name that no message can hold');
 }
 
 function signed(entry) {
