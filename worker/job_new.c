@@ -454,6 +454,10 @@ job_new_scheduler(job_new_t *job, json_t *object, json_t *opts,
 
         } else if (job->at < 0) {
             fine = new_wrong_plan(wrong, error);
+
+        } else if (job->at > JOB_DUE_MAX) {
+            fine = new_wrong(wrong, "startDate", NULL,
+                             "is later than a queue can hold, in 2039");
         }
     }
 

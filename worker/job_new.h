@@ -24,6 +24,7 @@
 
 #define JOB_DELAY_MAX     INT64_C(315360000000)    /* ms: ten years */
 #define JOB_PRIORITY_MAX  2097151
+#define JOB_DUE_MAX       INT64_C(2199023255550)   /* lua/include/due.lua */
 #define JOB_ATTEMPTS_MAX  1000000
 
 

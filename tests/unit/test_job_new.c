@@ -157,6 +157,8 @@ static const struct {
     { "a start, and at once", "{\"name\":\"n\",\"every\":5,"
       "\"startDate\":1800000000000,\"immediately\":true}", NULL, NULL, NULL,
       "immediately", 0 },
+    { "a start that no score holds", "{\"name\":\"n\",\"every\":5,"
+      "\"startDate\":8640000000000000}", NULL, NULL, NULL, "startDate", 0 },
     { "a delay", "{\"name\":\"n\",\"every\":5,\"delay\":1}", NULL, NULL, NULL,
       "delay", 0 }
 };
