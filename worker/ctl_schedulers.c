@@ -390,8 +390,14 @@ schedulers_remove(ctl_t *ctl, int argc, char **argv)
             names[i] = ids->element[i]->str;
         }
 
-        done += schedulers_drop(ctl, &queue, names, ids->elements);
+        some = schedulers_drop(ctl, &queue, names, ids->elements);
+        done += some;
         freeReplyObject(ids);
+
+        if (some == 0) {
+            ctl_fail(CTL_NONE, "%lld removed; these cannot be, such as ids"
+                     " with a zero byte", (long long) done);
+        }
     }
 
     if (ctl->json) {

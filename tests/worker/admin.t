@@ -162,6 +162,7 @@ async function wrong() {
         ['immediately', { name: 'a', every: 5, immediately: true,
             startDate: Date.now() + year }],
         ['offset', { name: 'a', every: 5, offset: -1 }],
+        ['startDate', { name: 'a', every: 5, startDate: 8640000000000000 }],
         ['delay', { name: 'a', every: 5, delay: 1 }],
         ['id', { name: 'a', every: 5, id: 'a:b' }],
         ['id', { name: 'a', every: 5, id: '' }],
@@ -280,6 +281,11 @@ async function repeatable(house, queue) {
     is((await ask('DELETE', where)).json, { removed: 2 }, 'all are');
     is((await ask('GET', '/queue/n/schedulers')).json.schedulers, [],
         'none is left');
+
+    await queue.upsertJobScheduler('a\0b', { pattern: '0 0 1 1 *' });
+    is((await ask('DELETE', where)).json, { removed: 0 },
+        'an id that cannot be named is not asked for again and again');
+    await queue.removeJobScheduler('a\0b');
 
     await queue.drain(true);
 }
@@ -439,14 +445,15 @@ async function failures(house, queue) {
 }
 
 /* what a reader of events gets, until it is closed */
-function reader(last) {
+function reader(last, { name = 'n', key = KEY } = {}) {
     const state = { text: '' };
-    state.request = http.get({ socketPath, path: '/queue/n/events', headers: {
-        authorization: `Bearer ${KEY}`,
+    state.request = http.get({ socketPath, path: `/queue/${name}/events`,
+        agent: false, headers: { authorization: `Bearer ${key}`,
         ...(last && { 'last-event-id': last }) } }, (answer) => {
         state.status = answer.statusCode;
         state.type = answer.headers['content-type'];
         answer.on('data', (data) => { state.text += data; });
+        answer.on('end', () => { state.ended = true; });
         answer.on('error', () => {});
     });
     state.request.on('error', () => {});
@@ -484,6 +491,30 @@ async function events(queue) {
 
     await queue.pause();
     await job.remove();
+}
+
+/* all asked for while Redis says nothing */
+async function readers(house, worker) {
+    await house.redis.client('PAUSE', 500, 'ALL');
+    const all = Array.from({ length: 80 }, () => reader());
+    await until(() => all.every((one) => one.status), 'all answers');
+    is([200, 503].map((status) => all.filter(
+        (one) => one.status === status).length), [64, 16], 'no more than 64');
+    all.forEach((one) => one.request.destroy());
+
+    const acme = { name: 'm', key: ACME };
+    let one;
+    await until(async () => {
+        one = reader(null, acme);
+        await until(() => one.status, 'an answer');
+        return one.status === 200;
+    }, 'room for a reader');
+    fs.writeFileSync(path.join(dir, 'acme.key'), 'another');
+    worker.signal('SIGHUP');
+    await until(() => one.ended, 'the end of a reader');
+    const two = reader('0-0', acme);
+    await until(() => two.status, 'an answer');
+    is(two.status, 401, 'a key that is no more reads nothing more');
 }
 
 async function end(house, queue) {
@@ -585,6 +616,7 @@ run(async () => {
     await whole(queue);
     await failures(house, queue);
     await events(queue);
+    await readers(house, worker);
 
     const last = reader();
     await until(() => last.status === 200, 'a reader that stays');

@@ -82,6 +82,10 @@ async function schedulers(queue) {
     is(await queue.getJob(set.job), undefined, 'with its job');
     is(json('schedulers', 'remove', 'bull:q', '--all'), { code: 0, removed: 1 },
         'all removed');
+    await queue.upsertJobScheduler('a\0b', { pattern: '0 0 1 1 *' });
+    wrong('an id that cannot be named', 1, '0 removed', 'schedulers', 'remove',
+        'bull:q', '--all');
+    await queue.removeJobScheduler('a\0b');
 }
 
 const codes = (id) => json('explain', 'bull:q', id).why.map((why) => why.code);

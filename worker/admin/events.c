@@ -209,6 +209,15 @@ stream_on_timer(evutil_socket_t fd, short what, void *data)
     struct evbuffer     *buffer;
     struct bufferevent  *bev;
 
+    /* its key or queue may be gone: who may still read comes again */
+
+    if (!call_current(stream->call)) {
+        evhttp_connection_set_closecb(stream->connection, NULL, NULL);
+        evhttp_send_reply_end(stream->call->request);
+        stream_free(stream);
+        return;
+    }
+
     /* whoever reads too slowly waits, and may miss what is trimmed */
 
     bev = evhttp_connection_get_bufferevent(stream->connection);
@@ -245,6 +254,12 @@ stream_begin(call_t *call, const char *last)
     struct evhttp_connection  *connection;
     const struct timeval       slow = { EVENTS_WRITE, 0 };
 
+    if (*call_readers(call) >= EVENTS_READERS) {
+        call_problem(call, 503, NULL, "there are %d readers of events"
+                     " already", EVENTS_READERS);
+        return;
+    }
+
     connection = evhttp_request_get_connection(call->request);
     stream = connection ? calloc(1, sizeof(stream_t)) : NULL;
     buffer = stream ? evbuffer_new() : NULL;
@@ -275,6 +290,7 @@ stream_begin(call_t *call, const char *last)
     headers = evhttp_request_get_output_headers(call->request);
     evhttp_add_header(headers, "Content-Type", "text/event-stream");
     evhttp_add_header(headers, "Cache-Control", "no-store");
+    evhttp_add_header(headers, "Connection", "close");
     evhttp_add_header(headers, "X-Accel-Buffering", "no");
 
     /* it has nothing more to say, but may not leave the events lying */
@@ -337,12 +353,6 @@ events_open(call_t *call)
 {
     char         key[SLUICE_KEYS_MAX + 8];
     const char  *last;
-
-    if (*call_readers(call) >= EVENTS_READERS) {
-        call_problem(call, 503, NULL, "there are %d readers of events"
-                     " already", EVENTS_READERS);
-        return;
-    }
 
     last = evhttp_find_header(
                evhttp_request_get_input_headers(call->request),

@@ -30,6 +30,7 @@ struct admin_s {
     zones_t           *zones;
     char              *path;      /* of the unix socket */
     size_t             readers;   /* of events */
+    size_t             edition;   /* of the settings */
 };
 
 
@@ -74,6 +75,13 @@ const settings_t *
 call_settings(call_t *call)
 {
     return call->admin->settings;
+}
+
+
+bool
+call_current(call_t *call)
+{
+    return call->edition == call->admin->edition;
 }
 
 
@@ -287,6 +295,7 @@ http_on_request(struct evhttp_request *request, void *data)
 
     call->admin = data;
     call->request = request;
+    call->edition = call->admin->edition;
     TAILQ_INIT(&call->query);
 
     key = http_key(call);
@@ -476,6 +485,7 @@ void
 admin_settings(admin_t *admin, const settings_t *settings)
 {
     admin->settings = settings;
+    admin->edition++;
 }
 
 

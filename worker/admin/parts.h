@@ -25,6 +25,7 @@ struct call_s {
     admin_t             *admin;
     struct evhttp_request *request;
     const char          *tenant;       /* of the key, NULL any */
+    size_t               edition;      /* of the settings */
     route_t              route;
     struct evkeyvalq     query;
     queue_t              queue;
@@ -52,6 +53,7 @@ struct call_s {
 sluice_redis_t *call_redis(call_t *call);
 const settings_t *call_settings(call_t *call);
 size_t *call_readers(call_t *call);     /* of events, now */
+bool call_current(call_t *call);        /* no reload since its check */
 zones_t *call_zones(call_t *call);
 
 

@@ -193,7 +193,7 @@ repeat_removed(void *data, const redisReply *reply)
 {
     int      codes[QUEUE_ADMIN_BATCH];
     call_t  *call = data;
-    size_t   i, done;
+    size_t   i, done, removed;
 
     if (!call_read(call, queue_read_codes(&call->queue, reply, codes,
                                           call->nids, &done)))
@@ -201,16 +201,20 @@ repeat_removed(void *data, const redisReply *reply)
         return;
     }
 
-    for (i = 0; i < done; i++) {
-        call->done += codes[i] == 1;
+    for (i = 0, removed = 0; i < done; i++) {
+        removed += codes[i] == 1;
     }
 
-    if (call->flag) {
+    call->done += removed;
+
+    /* an id with a zero byte cannot be named: it would be asked for ever */
+
+    if (call->flag && removed) {
         repeat_remove_some(call);
         return;
     }
 
-    if (call->done == 0) {
+    if (!call->flag && removed == 0) {
         call_problem(call, 404, "id", "there is no such scheduler");
         return;
     }
