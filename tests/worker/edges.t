@@ -187,7 +187,8 @@ async function tcp() {
     const start = (url, name) => {
         const file = path.join(dir, `${name}.conf`);
         fs.writeFileSync(file, `redis = "${url}"\nredis_timeout = "500ms"\n`
-            + 'log { format = json }\nqueue "t" { kind = noop }\n');
+            + 'log { format = json }\n'
+            + 'queue "t" { kind = noop lock = "1s" stalled = "1s" }\n');
         return new Worker(file);
     };
 
@@ -203,7 +204,10 @@ async function tcp() {
     await until(async () => await job.getState() === 'completed', 'the job');
     ok(true, 'a host by name, a password, a database');
 
-    /* a server that hangs is given up, and found again */
+    /*
+     * A server that hangs is given up, and found again.  A take that it reads
+     * when it goes on may have the job: until that stalls.
+     */
     other.server.kill('SIGSTOP');
     await worker.saw('redis_away');
     ok(worker.lines('redis_away').some((line) => /timed out/.test(line.error)),
