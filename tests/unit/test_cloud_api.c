@@ -18,7 +18,7 @@
 
 static channel_t  channel = {
     "whatsapp", CHANNEL_CLOUD_API, "https://graph.example", "v26.0",
-    "channel-token", 30000
+    "channel-token", 30000, 0
 };
 
 
@@ -72,7 +72,7 @@ static void
 test_render_number(void **state)
 {
     channel_t  other;
-    number_t   number = { "498", "number-token", 80 };
+    number_t   number = { "498", "number-token", 80, -1 };
     request_t  request;
 
     other = channel;
