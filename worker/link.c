@@ -40,6 +40,7 @@ struct link_s {
     void                 *data;
     int64_t               timeout;
     int64_t               since;      /* when the connect was begun */
+    int64_t               heard;      /* when a part of an answer came */
     int64_t               said;       /* when the last complaint was logged */
     char                  complaint[256];
     unsigned              failures;
@@ -201,6 +202,7 @@ link_on_read(struct bufferevent *bev, void *data)
     sluice_redis_result_e   rc;
 
     in = bufferevent_get_input(bev);
+    link->heard = clock_ms();
 
     while (evbuffer_peek(in, -1, NULL, &piece, 1) > 0) {
         rc = sluice_redis_feed(link->redis, piece.iov_base, piece.iov_len);
@@ -410,7 +412,11 @@ link_on_tick(evutil_socket_t fd, short what, void *data)
         return;
     }
 
-    if (oldest != -1 && now - oldest > link->timeout) {
+    /* jobs of many megabytes may take longer: they must not be lost halfway */
+
+    if (oldest != -1 && now - oldest > link->timeout
+        && now - link->heard > link->timeout)
+    {
         link_lose(link, "timed out waiting for an answer");
     }
 }
