@@ -558,9 +558,9 @@ unknown "nowhere" variable
 [crit]
 
 
-=== TEST 55: a scheme of URL that is not there yet
+=== TEST 55: a scheme of URL that there is not
 --- http_config
-sluice_redis redis+sentinel://localhost/main;
+sluice_redis redis+proxy://localhost/main;
 --- config
 
 --- must_die

@@ -9,7 +9,7 @@ const TO = ['15550000001', '15550000002', '15550000003', '15550000004'];
 const EACH = 15;
 
 const settings = (graph) => `schedule "messages" { retry = "20ms 20ms 20ms" }
-number "106540352242922" { rate = 1000 }
+number "106540352242922" { rate = 1000 pair_rate = off }
 channel "w" { token = t base_url = "${graph.url}" }
 queue "messages" { kind = send channel = w concurrency = 2 lock = 1s
     stalled = 300ms max_stalled = 100 }`;
