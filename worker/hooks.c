@@ -7,9 +7,6 @@
 #include "worker/settings_check.h"
 
 
-#define HOOKS_CONNECTIONS  8
-
-
 typedef struct hooks_s  hooks_t;
 typedef struct live_s   live_t;
 
@@ -154,6 +151,7 @@ live_open(const hook_settings_t *settings)
 void
 hooks_settings(const settings_t *settings)
 {
+    int      n;
     size_t   i;
     live_t  *old, *live, *next, *fresh;
 
@@ -202,6 +200,14 @@ hooks_settings(const settings_t *settings)
         hooks->lives = live;
         live_go(live);
     }
+
+    /* a connection each: none waits for a sink of another that says nothing */
+
+    for (n = 1, live = hooks->lives; live; live = live->next) {
+        n++;
+    }
+
+    sender_limit(hooks->sender, n);
 }
 
 
@@ -215,7 +221,7 @@ hooks_open(struct event_base *base, const settings_t *settings)
     }
 
     hooks->base = base;
-    hooks->sender = sender_open(base, HOOKS_CONNECTIONS);
+    hooks->sender = sender_open(base, 1);
 
     if (hooks->sender == NULL) {
         hooks_close();

@@ -92,6 +92,23 @@ function signed(entry) {
         crypto.createHmac('sha256', key).update(what).digest('base64')}`;
 }
 
+/* each has a connection of its own */
+async function beside(house, sink) {
+    sink.got.length = 0;
+    sink.verdict = (entry) => (entry.where === '/hang' ? 0 : 200);
+    const n = house.queue('n');
+    await n.pause();
+    const hook = (name, where) => `hook "${name}" { on = {"paused"}
+        url = "${sink.url(where)}" timeout = 1h }\n`;
+    const worker = house.run(`${Array.from({ length: 12 },
+        (none, i) => hook(`h${i}`, '/hang')).join('')}${hook('last', '/last')}
+        queue "n" { kind = noop }`);
+    await worker.ready();
+    is((await sink.saw('/last')).length, 1,
+        'a hook beside many whose sinks say nothing');
+    is(await worker.stop(), 0, 'a clean end');
+}
+
 run(async () => {
     const house = new House('hooks');
     await house.startRedis();
@@ -256,4 +273,5 @@ true
     ok(!worker.child.out.includes(SECRET) && !worker.child.out.includes('/few'),
         'neither secret nor URL is logged');
     is(await worker.stop(), 0, 'a clean end, with a message on its way');
+    await beside(house, sink);
 });
