@@ -370,6 +370,15 @@ async function whole(queue) {
     is(await queue.isPaused(), true, 'as a stock client sees');
     is((await ask('GET', '/queue/n')).json.paused, true, 'and as is told');
 
+    await queue.addBulk(Array.from({ length: 20 }, () => ({ name: 'large',
+        data: 'x'.repeat(1024 * 1024) })));
+    await refused('a page of 20 MB', [400, 'count'], 'GET', '/queue/n/jobs');
+    is((await ask('GET', '/queue/n/jobs?count=9')).json.jobs.length, 9,
+        'a page of 9 MB');
+    is((await ask('PUT', '/queue/n/empty')).json.removed, 470, 'emptied');
+    await queue.addBulk(Array.from({ length: 450 }, (none, i) => ({
+        name: 'bulk', data: { i }, opts: i < 25 ? { priority: 1 } : {} })));
+
     await refused('an obliteration without confirmation', [400, 'confirm'],
         'DELETE', '/queue/n');
     await refused('with another name', [400, 'confirm'], 'DELETE',

@@ -5,7 +5,8 @@
 #include "worker/admin/parts.h"
 
 
-#define JOBS_PAGE  20
+#define JOBS_PAGE   20
+#define JOBS_BYTES  (16 * 1024 * 1024)    /* of a page, unless it is one job */
 
 
 static void jobs_counted(void *data, queue_read_e result,
@@ -176,6 +177,23 @@ jobs_row(const queue_row_t *row, job_state_e state)
 }
 
 
+/* all else of sluiced waits while a page is written */
+
+static bool
+jobs_fit(const queue_row_t *rows, size_t n)
+{
+    size_t  i, bytes;
+
+    for (i = 0, bytes = 0; i < n; i++) {
+        bytes += strlen(rows[i].name) + strlen(rows[i].data)
+                 + strlen(rows[i].opts) + strlen(rows[i].progress)
+                 + strlen(rows[i].returnvalue) + strlen(rows[i].reason);
+    }
+
+    return n == 1 || bytes <= JOBS_BYTES;
+}
+
+
 static void
 jobs_paged(void *data, queue_read_e result, const queue_row_t *rows, size_t n)
 {
@@ -184,6 +202,12 @@ jobs_paged(void *data, queue_read_e result, const queue_row_t *rows, size_t n)
     json_t   *list, *answer;
 
     if (!call_read(call, result)) {
+        return;
+    }
+
+    if (!jobs_fit(rows, n)) {
+        call_problem(call, 400, "count", "these jobs are more than 16 MB: ask"
+                     " for fewer");
         return;
     }
 
