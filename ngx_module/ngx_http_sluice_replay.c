@@ -90,9 +90,15 @@ ngx_http_sluice_replay_wake(ngx_http_sluice_spool_t *spool)
 }
 
 
+/* In a cluster what is refused is one node's state, or one slot's. */
+
 void
 ngx_http_sluice_replay_later(ngx_http_sluice_spool_t *spool, ngx_msec_t pause)
 {
+    if (spool->link->cluster && spool->link->replaying == spool) {
+        ngx_http_sluice_replay_pass(spool);
+    }
+
     if (!spool->replay.step.timer_set) {
         ngx_add_timer(&spool->replay.step, pause);
     }

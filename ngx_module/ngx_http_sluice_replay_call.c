@@ -333,7 +333,9 @@ ngx_http_sluice_replay_ran(ngx_http_sluice_spool_t *spool, uint64_t position)
     if (ngx_http_sluice_redis_pending(spool->link) > 1
         && ngx_current_msec != replay->asked)
     {
-        ngx_http_sluice_replay_later(spool, ngx_current_msec - replay->asked);
+        /* not _later(): it has its turn until then */
+
+        ngx_add_timer(&replay->step, ngx_current_msec - replay->asked);
         return;
     }
 

@@ -1,0 +1,67 @@
+# The spool before a cluster: while a slot moves, or a node is not there, what
+# waits for others is replayed.
+
+use strict;
+use warnings;
+
+use SluiceCluster;
+use SluiceServer;
+use SluiceTest;
+use Test::More;
+
+my @nodes = start_cluster(2);
+my $seeds = join ',', map { node_address($_) } @nodes;
+my $dir = "$ENV{TEST_NGINX_RUN}/turns.spool";
+my $body = '{"a":"' . 'x' x 100000 . '"}';
+my $registry = master_of(slot_of('sluice:queues'), @nodes);
+my ($node) = grep { $_ != $registry } @nodes;
+
+# two tenants of a node whose events wait in files of their own
+
+my ($moving, @others) = grep { master_of(slot_of("{$_}:"), @nodes) == $node }
+                        map { "t$_" } 1 .. 200;
+my $slot = slot_of("{$moving}:");
+my ($tenant) = grep { int(slot_of("{$_}:") / 1024) != int($slot / 1024) }
+               @others;
+
+nginx(http => "sluice_redis redis+cluster://$seeds timeout=300ms;
+               sluice_spool $dir size=64m;",
+      server => 'location /x { sluice_verify none;
+                               sluice_enqueue q id=$arg_id tenant=$arg_t; }');
+
+is(post("/x?t=$_&id=0", '{}'), 200, "$_: 200") for $moving, $tenant;
+
+stop_node($node);
+
+my %statuses;
+
+is(post("/x?t=$moving&id=1", '{}'), 200, 'for a slot that moves then: 200');
+$statuses{answer($_) =~ m{ (\d+) } ? $1 : 0}++
+    for map { send_post("/x?t=$tenant&id=$_", $body) } 1 .. 120;
+is_deeply(\%statuses, { 200 => 120 }, 'for another: 200');
+
+start_node($node);
+node($node, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $registry->{id});
+node($registry, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $node->{id});
+
+sub length_of {
+    my $n = node($node, 'LLEN', "{$_[0]}:q:wait");
+    return defined $n && $n =~ /^\d+$/ ? $n : -1;
+}
+
+ok(wait_long(sub { length_of($tenant) == 120 }, 120), 'another is replayed');
+
+my ($calls) = node($node, 'INFO', 'commandstats') =~ /_evalsha:calls=(\d+)/;
+my ($refused) = node($node, 'INFO', 'errorstats') =~ /_ASK:count=(\d+)/;
+
+cmp_ok($calls, '>', 3 * $refused, 'and not a call for each that is refused');
+diag("$calls calls, $refused refused");
+
+node($_, 'CLUSTER', 'SETSLOT', $slot, 'STABLE') for @nodes;
+ok(wait_long(sub { length_of($moving) == 1 }), 'the slot stays: replayed');
+ok(wait_long(sub { !(() = glob "$dir/*.spool") }), 'no file is left');
+
+ok(log_clean(), 'log');
+ok(stop_nginx(), 'nginx ends');
+
+done_testing();
