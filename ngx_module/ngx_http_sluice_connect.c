@@ -242,14 +242,16 @@ ngx_http_sluice_connect_resolved(ngx_resolver_ctx_t *ctx)
     ngx_resolve_name_done(ctx);
     link->resolving = NULL;
 
+    /* whoever wants the link may be on the stack, and is not to be answered */
+
+    ngx_post_event(&link->first->flush, &ngx_posted_events);
+
     if (socklen == 0) {
         ngx_http_sluice_redis_lost(link, "the host name is not resolved");
-        ngx_http_sluice_batch_answer(link);
         return;
     }
 
     ngx_http_sluice_connect_to(link, &link->sockaddr.sockaddr, socklen);
-    ngx_http_sluice_batch_answer(link);
 }
 
 
