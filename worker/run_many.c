@@ -17,7 +17,7 @@
 
 #define MANY_REST  10000    /* ms without a job until a queue is closed */
 #define MANY_TRIM  1024     /* closed queues whose memory is given back */
-#define MANY_DUE   3600000  /* ms; a sweep says it again */
+#define MANY_NEW   1000     /* queues that words alone told of, in MANY_REST */
 
 
 /* a queue with a producer who says no word: its marker is watched */
@@ -31,13 +31,6 @@ struct stock_s {
     char         marker[SLUICE_KEYS_MAX];
 };
 
-/* a delayed job of a queue that is not open */
-typedef struct {
-    run_t         *run;
-    known_t       *known;
-    struct event  *event;
-} due_t;
-
 struct many_s {
     roster_t  *roster;
     wake_t    *wake;
@@ -45,60 +38,19 @@ struct many_s {
     stock_t   *first, *last;    /* the last one was of use longest ago */
     size_t     nstock;
     size_t     nclosed;
+    size_t     nnew;
+    int64_t    since;           /* when nnew was 0, clock_ms() */
     int64_t    listens;         /* since when words come, clock_ms(); or 0 */
 };
-
-
-/* "{acme}:messages": the pattern that it is of, or NULL; tenant: 65 bytes */
-
-static const queue_settings_t *
-many_pattern(const run_t *run, const char *name, size_t len, char *tenant)
-{
-    size_t                   i, n;
-    const char              *end;
-    const settings_t        *settings;
-    const queue_settings_t  *pattern;
-
-    settings = run->edition->settings;
-    end = memchr(name, '}', len);
-
-    if (len < 5 || name[0] != '{' || end == NULL || end[1] != ':'
-        || memchr(name, '\0', len) != NULL)
-    {
-        return NULL;
-    }
-
-    n = end - name - 1;
-    pattern = settings_pattern(settings, end + 2);
-
-    if (pattern == NULL || !sluice_keys_name_ok(name + 1, n)) {
-        return NULL;
-    }
-
-    memcpy(tenant, name + 1, n);
-    tenant[n] = '\0';
-
-    for (i = 0; i < settings->nqueues; i++) {
-        if (settings->queues[i].tenant
-            && strcmp(settings->queues[i].tenant, tenant) == 0
-            && strcmp(settings->queues[i].name, pattern->name) == 0)
-        {
-            return NULL;
-        }
-    }
-
-    return pattern;
-}
 
 
 static known_t *
 many_found(void *data, const char *name, size_t len)
 {
-    char      tenant[SLUICE_KEYS_NAME_MAX + 1];
     run_t    *run = data;
     known_t  *known;
 
-    if (many_pattern(run, name, len, tenant) == NULL) {
+    if (!run_works(run, name, len)) {
         return NULL;
     }
 
@@ -108,79 +60,9 @@ many_found(void *data, const char *name, size_t len)
 }
 
 
-/* ------------------------------------------------------------ delayed jobs */
-
-static void
-many_due_drop(known_t *known)
-{
-    due_t  *due;
-
-    due = known->due;
-    known->due = NULL;
-
-    if (due) {
-        event_free(due->event);
-        free(due);
-    }
-}
-
-
-static void many_open(run_t *run, known_t *known);
-
-
-static void
-many_on_due(evutil_socket_t fd, short what, void *data)
-{
-    run_t    *run;
-    due_t    *due = data;
-    known_t  *known;
-
-    run = due->run;
-    known = due->known;
-
-    many_due_drop(known);
-    many_open(run, known);
-}
-
-
-static void
-many_due(run_t *run, known_t *known, int64_t at)
-{
-    due_t    *due;
-    int64_t   wait;
-
-    many_due_drop(known);
-
-    if (at == 0) {
-        return;
-    }
-
-    due = malloc(sizeof(due_t));
-
-    if (due == NULL) {
-        return;
-    }
-
-    due->run = run;
-    due->known = known;
-    due->event = event_new(run->base, -1, 0, many_on_due, due);
-
-    if (due->event == NULL) {
-        free(due);
-        return;
-    }
-
-    known->due = due;
-
-    wait = at - clock_wall_ms();
-    wait = (wait < MANY_DUE) ? wait : MANY_DUE;
-    clock_arm(due->event, wait > 0 ? wait : 0);
-}
-
-
 /* ------------------------------------------------------------------ to open */
 
-static void
+void
 many_open(run_t *run, known_t *known)
 {
     char                     tenant[SLUICE_KEYS_NAME_MAX + 1];
@@ -188,13 +70,13 @@ many_open(run_t *run, known_t *known)
     run_queue_t             *queue;
     const queue_settings_t  *pattern;
 
-    pattern = many_pattern(run, known->name, strlen(known->name), tenant);
+    pattern = run_pattern(run, known->name, strlen(known->name), tenant);
 
     if (known->queue || pattern == NULL || run->draining) {
         return;
     }
 
-    many_due_drop(known);
+    run_due_drop(known);
 
     queue = NULL;
     edition = run_edition_derive(run->edition, pattern, tenant);
@@ -237,7 +119,7 @@ many_rests(run_t *run, run_queue_t *queue)
     }
 
     many_left(run, queue);
-    many_due(run, known, due);
+    run_due(run, known, due);
 
     log_event(LOG_DEBUG_, "queue_closed", "queue", "%s", known->name, NULL);
 
@@ -273,7 +155,7 @@ many_change(run_t *run, run_queue_t *queue)
     const queue_settings_t  *pattern;
 
     name = ((known_t *) queue->known)->name;
-    pattern = many_pattern(run, name, strlen(name), tenant);
+    pattern = run_pattern(run, name, strlen(name), tenant);
     edition = pattern ? run_edition_derive(run->edition, pattern, tenant)
                       : NULL;
 
@@ -338,6 +220,31 @@ many_stock_drop(many_t *many, stock_t *stock)
 }
 
 
+/* the marker of a queue that is not worked on any more is another's */
+
+static void
+many_stock_check(run_t *run)
+{
+    size_t       n;
+    stock_t     *stock, *next;
+    const char  *name;
+
+    n = run->edition->settings->watch;
+
+    for (stock = run->many->first; stock; stock = next) {
+        next = stock->next;
+
+        name = stock->known->name;
+
+        if (n && run_works(run, name, strlen(name))) {
+            n--;
+        } else {
+            many_stock_drop(run->many, stock);
+        }
+    }
+}
+
+
 static bool
 many_on_marker(void *data, int64_t due)
 {
@@ -359,7 +266,7 @@ many_on_marker(void *data, int64_t due)
         lane_word(((run_queue_t *) known->queue)->lane);
 
     } else if (due > clock_wall_ms()) {
-        many_due(run, known, due);
+        run_due(run, known, due);
 
     } else {
         many_open(run, known);
@@ -440,13 +347,47 @@ many_pause(run_t *run)
 
 /* ------------------------------------------------------------ what is heard */
 
+/*
+ * Anybody may say a word.  Names that nobody has registered open so many queues
+ * at most, and the sweep finds what it is not said of.
+ */
+
+static known_t *
+many_heard(run_t *run, const char *name, size_t len)
+{
+    many_t   *many;
+    known_t  *known;
+
+    many = run->many;
+    known = roster_find(many->roster, name, len);
+
+    if (known) {
+        return known;
+    }
+
+    if (clock_ms() - many->since > MANY_REST) {
+        many->since = clock_ms();
+        many->nnew = 0;
+    }
+
+    if (many->nnew >= MANY_NEW) {
+        return NULL;
+    }
+
+    known = many_found(run, name, len);
+    many->nnew += (known != NULL);
+
+    return known;
+}
+
+
 static void
 many_on_word(void *data, const char *name, size_t len)
 {
     run_t    *run = data;
     known_t  *known;
 
-    known = many_found(run, name, len);
+    known = many_heard(run, name, len);
 
     if (known && known->queue) {
         lane_word(((run_queue_t *) known->queue)->lane);
@@ -475,8 +416,14 @@ many_told(void *data, known_t *known, bool jobs, bool stalled, int64_t due)
 
     many = run->many;
 
+    /* the settings may have changed since it was asked for */
+
+    if (!run_works(run, known->name, strlen(known->name))) {
+        return;
+    }
+
     if (!jobs && !stalled) {
-        many_due(run, known, due);
+        run_due(run, known, due);
         return;
     }
 
@@ -505,11 +452,8 @@ many_reload(run_t *run)
     many = run->many;
     settings = run->edition->settings;
 
-    while (many && many->nstock > (size_t) settings->watch) {
-        many_stock_drop(many, many->last);
-    }
-
     if (many) {
+        many_stock_check(run);
         sweep_interval(many->sweep, settings->sweep);
         return 0;
     }
@@ -586,7 +530,7 @@ many_close(run_t *run)
         n = roster_next(many->roster, &place, found, SWEEP_BATCH);
 
         for (i = 0; i < n; i++) {
-            many_due_drop(found[i]);
+            run_due_drop(found[i]);
         }
 
         if (place == 0) {

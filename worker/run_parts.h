@@ -1,7 +1,7 @@
 /*
  * What run.c (the path of a job), run_result.c (its end), run_queues.c (the
- * queues, start to end), run_many.c (those of any tenant), run_edition.c and
- * run_reload.c (settings) share.
+ * queues, start to end), run_many.c and run_due.c (those of any tenant),
+ * run_edition.c and run_reload.c (settings) share.
  */
 
 #ifndef SLUICE_WORKER_RUN_PARTS_H
@@ -10,6 +10,7 @@
 #include "worker/admit.h"
 #include "worker/lane.h"
 #include "worker/recorder.h"
+#include "worker/roster.h"
 #include "worker/run.h"
 #include "worker/send.h"
 
@@ -113,6 +114,14 @@ edition_t *run_edition_derive(edition_t *edition,
 fair_group_t *run_group(run_t *run, const settings_t *settings,
     const char *tenant);
 
+/*
+ * "{acme}:messages", from anybody: the pattern that it is of and its tenant, 65
+ * bytes; NULL when it is of none, or listed
+ */
+const queue_settings_t *run_pattern(const run_t *run, const char *name,
+    size_t len, char *tenant);
+bool run_works(const run_t *run, const char *name, size_t len);
+
 /* run_queues.c */
 run_queue_t *run_queue_find(run_t *run, const queue_settings_t *conf);
 
@@ -136,6 +145,11 @@ recorder_t *run_recorder(run_t *run, const settings_t *settings, char *error,
  */
 int many_reload(run_t *run);
 void many_close(run_t *run);
+
+/* unless it is open; and: when its first delayed job is due, ms since 1970 */
+void many_open(run_t *run, known_t *known);
+void run_due(run_t *run, known_t *known, int64_t at);
+void run_due_drop(known_t *known);
 
 /* it had nothing to do for a while: it is no longer known, and to be closed */
 bool many_rests(run_t *run, run_queue_t *queue);

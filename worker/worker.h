@@ -10,6 +10,7 @@
  *   wake.c       the words by which producers tell of a queue
  *   sweep.c      the registry, and which queues have something
  *   run_many.c   queues of any tenant: opened when there is work
+ *   run_due.c    and when a delayed job of one that is not open is due
  *   link.c       a sluice_redis_t on a libevent bufferevent
  *   links.c      which link a key's commands go to
  *   cluster.c    the map of a Redis Cluster, kept right

@@ -103,6 +103,18 @@ async function woken(house) {
     await done(house, 'held', 1);
     await done(house, 't9', 3);
     ok(true, 'and all of it after that');
+
+    /* names of nobody: they are let go, and those that are known are heard */
+    const opened = worker.lines('queue_opened').length;
+    const words = house.redis.pipeline();
+    for (let i = 0; i < 3000; i += 1) {
+        words.publish('sluice:wake', `{nobody${i}}:q`);
+    }
+    await words.exec();
+    await sluice(house, 't6').add({ id: 'after' });
+    await done(house, 't6', 3);
+    ok(worker.lines('queue_opened').length - opened <= 1001,
+        'words of queues that nobody registered open a thousand at most');
     is(await worker.stop(), 0, 'it ends with 0');
     await house.redis.flushall();
 }
@@ -149,6 +161,20 @@ async function swept(house) {
         return / cmd=bzpopmin /.test(await house.redis.client('LIST'));
     }, 'the wait for a marker');
     ok(true, 'a marker that no word came for is waited for');
+
+    /* the markers of queues that are no longer ours are for others */
+    house.write('sweep = 1s\nqueue "r" { tenants = {"*"} kind = noop }');
+    hearing.signal('SIGHUP');
+    await hearing.saw('reloaded', 1);
+    const markers = Array.from({ length: silent },
+        (_, i) => `{silent${i + 1}}:q:marker`);
+    await until(async () => {
+        await Promise.all(markers.map((key) => house.redis.zadd(key, 0, '0')));
+        return !/ flags=b /.test(await house.redis.client('LIST'));
+    }, 'the end of the wait');
+    await until(async () => await house.redis.exists(...markers) === silent,
+        'the markers');
+    ok(true, 'what left the settings is not waited for, and keeps its marker');
     is(await hearing.stop(), 0, 'it ends with 0');
     await house.redis.flushall();
 }
