@@ -25,7 +25,8 @@ struct sweep_s {
     bool            reading;      /* the registry */
     bool            hurried;
     bool            again;        /* from the start */
-    bool            failed;       /* one of the calls in flight */
+    bool            failed;       /* nobody has answered in this step */
+    bool            said;         /* and the log knows why */
 };
 
 
@@ -48,16 +49,13 @@ static void
 sweep_next(sweep_t *sweep, bool over)
 {
     size_t   n, steps;
-    int64_t  pause;
+    int64_t  pause, least;
 
     n = roster_count(sweep->conf.roster);
     steps = 2 + n / SWEEP_NAMES + n / (SWEEP_BATCH / 2);
     pause = sweep->hurried ? 0 : sweep->conf.interval / (int64_t) steps;
 
-    if (sweep->failed) {
-        pause = SWEEP_AGAIN;
-
-    } else if (sweep->again) {
+    if (sweep->again) {
         sweep->hurried = true;
         sweep_begin(sweep);
         pause = 0;
@@ -69,7 +67,8 @@ sweep_next(sweep_t *sweep, bool over)
         sweep->begun += pause;
     }
 
-    clock_arm(sweep->timer, pause > SWEEP_PAUSE ? pause : SWEEP_PAUSE);
+    least = sweep->failed ? SWEEP_AGAIN : SWEEP_PAUSE;
+    clock_arm(sweep->timer, pause > least ? pause : least);
 }
 
 
@@ -79,16 +78,16 @@ static bool
 sweep_read(sweep_t *sweep, const redisReply *reply, int type)
 {
     if (reply && reply->type == type) {
+        sweep->failed = false;
         return true;
     }
 
-    if (reply) {
+    if (reply && !sweep->said) {
+        sweep->said = true;
         log_event(LOG_ERROR_, "sweep_failed", "error", "%s",
                   reply->type == REDIS_REPLY_ERROR ? reply->str
                   : "the reply is not of the form agreed", NULL);
     }
-
-    sweep->failed = true;
 
     return false;
 }
@@ -103,7 +102,6 @@ sweep_on_names(void *data, const redisReply *reply)
     const redisReply  *names, *name;
 
     sweep->calls--;
-    sweep->failed = false;
 
     if (!sweep_read(sweep, reply, REDIS_REPLY_ARRAY) || reply->elements != 2
         || reply->element[0]->type != REDIS_REPLY_STRING)
@@ -145,7 +143,6 @@ sweep_on_told(void *data, const redisReply *reply)
     if (sweep_read(sweep, reply, REDIS_REPLY_ARRAY)
         && reply->elements != 2 * call->n)
     {
-        sweep->failed = true;
         reply = NULL;
     }
 
@@ -263,18 +260,21 @@ sweep_visit(sweep_t *sweep)
     known_t   *found[SWEEP_BATCH];
     unsigned   slot;
 
-    sweep->failed = false;
     n = sweep_choose(sweep, found);
+
+    /* the queues of a node that is away do not hold up the others */
+
+    sweep->failed = (n > 0);
 
     /* the keys of a call must be of one slot */
 
     if (n && links_slot(sweep->conf.links, found[0]->name, &slot)) {
         for (i = 0; i < n; i++) {
-            sweep->failed = !sweep_ask(sweep, &found[i], 1) || sweep->failed;
+            (void) sweep_ask(sweep, &found[i], 1);
         }
 
     } else if (n) {
-        sweep->failed = !sweep_ask(sweep, found, n);
+        (void) sweep_ask(sweep, found, n);
     }
 
     if (sweep->calls == 0) {
@@ -289,11 +289,14 @@ sweep_on_timer(evutil_socket_t fd, short what, void *data)
     link_t   *link;
     sweep_t  *sweep = data;
 
+    sweep->said = false;
+
     if (!sweep->reading) {
         sweep_visit(sweep);
         return;
     }
 
+    sweep->failed = true;
     link = links_of(sweep->conf.links, SLUICE_KEYS_REGISTRY);
 
     if (link_ready(link)
@@ -306,7 +309,6 @@ sweep_on_timer(evutil_socket_t fd, short what, void *data)
         return;
     }
 
-    sweep->failed = true;
     sweep_next(sweep, false);
 }
 

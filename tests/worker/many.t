@@ -224,6 +224,8 @@ async function cluster(house) {
     house.url = nodes.url;
     house.redis = nodes.redis;
     house.scripts = undefined;
+    await house.redis.sadd('sluice:queues',
+        names(20).map((tenant) => `{idle${tenant}}:q`));
     await add(house, 'before', jobs(3));
     const worker = house.run(`sweep = 1s\n${ANY}`);
     await done(house, 'before', 3);
@@ -238,6 +240,23 @@ async function cluster(house) {
     }));
     await Promise.all(stock.map((tenant) => done(house, tenant, 1)));
     ok(true, 'and swept');
+
+    /* a node is away: queues of the others are found all the same */
+    const slot = require('../interop/node_modules/cluster-key-slot');
+    const registry = await nodes.owner(slot('sluice:queues'));
+    await Promise.all(nodes.masters.map((node) => node.redis.config('SET',
+        'cluster-require-full-coverage', 'no')));
+    const gone = nodes.masters.find((node) => node !== registry);
+    const [there] = (await Promise.all(names(20).map(async (i) => [`new${i}`,
+        await nodes.owner(slot(`{new${i}}`))]))).find(([, at]) => at !== gone);
+    await gone.kill();
+    await until(async () => /cluster_state:ok/.test(
+        await registry.redis.cluster('INFO'))
+        && /fail/.test(await registry.redis.cluster('NODES')), 'the failure');
+    await house.redis.zadd(`{${there}}:q:marker`, 0, '0');
+    await add(house, there, jobs(1));
+    await done(house, there, 1);
+    ok(true, 'and swept while a node is away');
     is(await worker.stop(), 0, 'it ends with 0');
 }
 
