@@ -55,6 +55,16 @@ explain_time(char text[40], int64_t ms)
 }
 
 
+/* others write it, or do not */
+
+static const char *
+explain_since(char text[40], const explain_facts_t *facts)
+{
+    return facts->finished > 0
+           ? explain_time(text, facts->now - facts->finished) : "some time";
+}
+
+
 /* what holds all jobs of the queue */
 
 static void
@@ -198,13 +208,12 @@ explain(explain_t *answer, const explain_facts_t *facts)
 
     case STATE_COMPLETED:
         explain_say(answer, "completed", "it is done, %s ago",
-                    explain_time(time, facts->now - facts->finished));
+                    explain_since(time, facts));
         break;
 
     case STATE_FAILED:
         explain_say(answer, "failed", "it failed for good %s ago, after %lld"
-                    " attempts: %.400s", explain_time(time, facts->now
-                                                      - facts->finished),
+                    " attempts: %.400s", explain_since(time, facts),
                     (long long) facts->attempts, facts->error);
         break;
 
