@@ -169,7 +169,9 @@ ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link)
                            ngx_queue_data(q, ngx_http_sluice_batch_t, queue));
     }
 
-    if (link->server->replicas) {
+    /* an asker's question is no job */
+
+    if (link->server->replicas && link->asks == NULL) {
         ngx_http_sluice_wait_ask(link);
     }
 }
