@@ -221,25 +221,30 @@ local function take(count, own_max, own_duration, schedulers, limits)
     end
 
     local function take_wait()
-        local more, line, before = true, base .. 'wait', naside
+        local more, line, left = true, base .. 'wait', 0
         while more and taken < most and naside < aside_max
               and waiting < aside_max
         do
             local asked = math.min(most - taken, aside_max - waiting)
-                          + naside - before
+                          + left
             local ids = call('LRANGE', line, -asked, '-1')
             local n = #ids
             if n > 0 then
                 local gone = start(ids, n, 1, -1)
                 call('LTRIM', line, '0', -gone - 1)
-                if naside > before then
-                    local back = {}
+                if naside > 0 then
+                    -- an id that is there twice is put back once: asked grows
+                    -- by it, and the next look would see no other
+                    local back, put = {}, {}
                     for i = n - gone + 1, n do
-                        if aside[ids[i]] then
-                            back[#back + 1] = ids[i]
+                        local id = ids[i]
+                        if aside[id] and not put[id] then
+                            put[id] = true
+                            back[#back + 1] = id
                         end
                     end
-                    if back[1] then
+                    left = #back
+                    if left > 0 then
                         call('RPUSH', line, unpack(back))
                     end
                 end
@@ -249,24 +254,21 @@ local function take(count, own_max, own_duration, schedulers, limits)
     end
 
     -- low and high: those with a score from low to below high; nil all of them
-    local left_sorted = 0
     local function take_sorted(low, high)
-        local more, line = true, base .. 'prioritized'
+        local more, line, left = true, base .. 'prioritized', 0
         while more and taken < most and naside < aside_max
               and waiting < aside_max
         do
             -- those that were set aside stay first in their class
             local asked = math.min(most - taken, aside_max - waiting)
-                          + left_sorted
+                          + left
             local ids = low and call('ZRANGEBYSCORE', line, low, high, 'LIMIT',
                                      '0', asked)
                         or call('ZRANGE', line, '0', asked - 1)
             local n = #ids
             if n > 0 then
-                local before = naside
                 local gone = start(ids, 1, n, 1)
-                left_sorted = left_sorted + naside - before
-                if left_sorted == 0 and gone > 0 and not low then
+                if naside == 0 and gone > 0 and not low then
                     call('ZREMRANGEBYRANK', line, '0', gone - 1)
                 else
                     local used = {}
@@ -275,13 +277,14 @@ local function take(count, own_max, own_duration, schedulers, limits)
                             used[#used + 1] = ids[i]
                         end
                     end
+                    left = gone - #used
                     if used[1] then
                         call('ZREM', line, unpack(used))
                     end
                 end
             end
             more = n == asked
-            if not (more or low) and left_sorted == 0 then
+            if not (more or low) and left == 0 then
                 call('DEL', base .. 'pc')
             end
         end

@@ -94,6 +94,32 @@ async function refusals(s) {
 }
 
 
+/* a client of any kind may have put an id there twice; each look has an end */
+async function twice(s) {
+    const { redis } = s;
+    const fill = async (...jobs) => {
+        await redis.flushall();
+        await s.add(...jobs);
+        await redis.hset(`${K}x`, 'rjk', 's');
+    };
+    await fill({ id: 'x' }, { id: 'y' });
+    await redis.rpush(`${K}wait`, 'x', 'x');
+    tap.is(ids(await s.take(1)), ['y'], 'twice in the line: taken past it');
+    tap.is(await redis.lrange(`${K}wait`, 0, -1), ['x'], 'and put back once');
+
+    for (const limits of ['', 'floor:1']) {
+        await fill({ id: 'x', priority: 3 }, { id: 'y', priority: 3 },
+            { id: 'z', priority: 3 });
+        await redis.rpush(`${K}wait`, 'x');
+        tap.is([...ids(await s.take(1, 'tok', { limits })),
+            ...ids(await s.take(1, 'tok', { limits }))], ['y', 'z'],
+        `in two lines: taken past it ${limits}`);
+        tap.is([await redis.lrange(`${K}wait`, 0, -1), await redis.zrange(
+            `${K}prioritized`, 0, -1)], [['x'], ['x']], 'and left in both');
+    }
+}
+
+
 async function asides(s) {
     const { redis } = s;
     await redis.flushall();
@@ -250,6 +276,7 @@ tap.run(async () => {
         await refusals(s);
         await refusals(new Sluice(server.redis, 5));
         await asides(s);
+        await twice(s);
         await parents(s);
     } finally {
         await server.stop();
