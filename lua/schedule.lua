@@ -90,7 +90,8 @@ if last then
         waits = call('EXISTS', job .. ':lock') == 0
                 and not call('ZSCORE', base .. 'completed', id)
                 and not call('ZSCORE', base .. 'failed', id)
-        current = {queue = base, id = id, key = job, hash = true}
+        current = {queue = base, id = id, key = job, hash = true,
+                   group = call('HGET', job, 'gk')}
     end
     if about.every and tonumber(had[1]) == about.every
         and tonumber(had[2]) == about.startDate

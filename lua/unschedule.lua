@@ -8,6 +8,7 @@
 -- Returns a code an id: 1 removed, 0 there is no such scheduler.
 
 --@include queue
+--@include groups
 --@include doomed
 
 local n = #ARGV - 1
@@ -26,6 +27,10 @@ for i = 1, n do
     if at then
         local id = 'repeat:' .. scheduler .. ':' .. at
         if call('ZREM', base .. 'delayed', id) == 1 then
+            local gk = redis.pcall('HGET', base .. id, 'gk')
+            if type(gk) == 'string' then
+                groups().gone(base, id, gk)
+            end
             remove_job(base .. id)
             call('XADD', events, '*', 'event', 'removed', 'jobId', id, 'prev',
                  'delayed')

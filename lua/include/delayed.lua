@@ -31,4 +31,7 @@ end
 -- after put_off(); nobody is woken: whoever looks now knows
 local function mark_seen()
     call('ZADD', base .. 'marker', next_due(), '1')
+    -- they look again though none is added or finished for days
+    --@include events_max
+    call('XTRIM', events, 'MAXLEN', '~', events_max)
 end

@@ -153,6 +153,10 @@ local function group_wait(id, gk)
     end
     -- a minute a place for an hour, then ten a second
     local place = call('ZRANK', line, id)
+    if not place then
+        -- its hash, or another key, says that it is over
+        return nil
+    end
     return math.min(place, 60) * group_again + math.max(place - 60, 0) * 100
 end
 

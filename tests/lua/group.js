@@ -176,6 +176,15 @@ async function keys(s) {
         await redis.keys('{t}::*')], [['a3'], [`${LINE}a`],
         ['{t}::sluice:group:r:a']], 'a line is of a queue');
 
+    for (const over of [() => redis.hset(`${K}a1`, 'finishedOn', 1),
+        () => redis.zadd(`${K}waiting-children`, 1, 'a1')]) {
+        await redis.flushall();
+        await s.add(...named('a1', 'a2'));
+        await over();
+        tap.is(ids(await s.take(5)), ['a1', 'a2'],
+            'in the line, and said to be over: nobody is held up');
+    }
+
     await redis.flushall();
     await redis.set(`${LINE}a`, 'x');
     await s.add(...named('a1', 'a2'));
@@ -238,6 +247,16 @@ async function crowds(s) {
     await later(s, 'a1', 60000, 'the first again in a minute');
     await later(s, 'a60', 3600000, 'the sixtieth in an hour');
     await later(s, 'a999', 3600000 + 93900, 'the last ones ten a second');
+
+    await redis.hset(`${K}meta`, 'opts.maxLenEvents', 100);
+    for (let i = 0; i < 3; i += 1) {
+        await pass(s);
+        for (let reply; !reply || reply.status === 'ok';) {
+            reply = await s.take(500);
+        }
+    }
+    tap.ok(await redis.xlen(`${K}events`) < 3000,
+        'looks do not make the stream of events grow');
 
     const order = [];
     for (let [id] = ['a0']; id;) {
@@ -378,6 +397,24 @@ async function removed(s) {
     await s.pause();
     tap.is(await s.obliterate(1, 2), '', 'obliterated');
     tap.is(await redis.keys('*'), [], 'nothing is left');
+
+    /* an iteration whose scheduler is changed, or removed, between attempts */
+    const plan = (id) => s.schedule(id, Date.now() + 3600000, { every: 3600000 },
+        { opts: { groupKey: 'a' } });
+    for (const end of [() => plan('n'), () => s.unschedule('n')]) {
+        await redis.flushall();
+        const first = await plan('n');
+        await pass(s);
+        tap.is(ids(await s.take(5, 'tok', { schedulers: true })), [first],
+            'an iteration');
+        await s.retry({ id: first, mode: 'retry', delay: 50000 });
+        await s.add(...named('a3'));
+        await s.take(5);
+        await redis.del(`${K}marker`);
+        await end();
+        tap.ok(await due(s, 'a3') <= 0 && await redis.zscore(`${K}marker`, '1'),
+            'it is gone: the turn of the next at once');
+    }
 
     /* of another queue, below a flow */
     const other = new Sluice(redis, s.major, 'bull:o:');
