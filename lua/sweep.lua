@@ -41,8 +41,9 @@ for i = 1, #KEYS do
     then
         local paused = redis.pcall('HEXISTS', base .. 'meta', 'paused')
         if paused == 0 then
-            what, due = 1, due > now and due or 0
+            what = 1
         end
+        due = due > now and due or 0
     end
     if count('LLEN', base .. 'active') > 0
         and redis.call('EXISTS', base .. 'stalled-check') == 0

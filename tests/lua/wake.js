@@ -126,6 +126,9 @@ async function swept(server) {
     await s.add({ id: 'd-2', delay: 1 });
     await tap.until(async () => (await sweep())[0] === 1, 'the delay');
     tap.ok(true, 'one that is due');
+    await redis.hset('bull:q:meta', 'paused', 1);
+    await is([0, 0], 'and paused: there is no time to come back at');
+    await redis.hdel('bull:q:meta', 'paused');
     await redis.del('bull:q:stalled-check');
     await is([3, 0], 'both');
 
