@@ -17,6 +17,7 @@ struct admit_s {
     ask_t           *first, *last;
     int64_t          claim_ttl;
     int64_t          pause;         /* ms, the last; 0: all is well */
+    size_t           calls;         /* in flight */
 };
 
 struct admit_call_s {
@@ -63,6 +64,7 @@ admit_on_reply(void *data, const redisReply *reply)
     queue_read_e    rc;
 
     admit = call->admit;
+    admit->calls--;
 
     fault_point("admit-reply", NULL);
     rc = queue_read_admitted(admit->queue, reply, admitted, call->n);
@@ -159,6 +161,8 @@ admit_on_turn(evutil_socket_t fd, short what, void *data)
             admit_later(admit);
             return;
         }
+
+        admit->calls++;
     }
 }
 
@@ -194,6 +198,13 @@ admit_close(admit_t *admit)
 {
     event_free(admit->turn);
     free(admit);
+}
+
+
+bool
+admit_idle(const admit_t *admit)
+{
+    return admit->calls == 0;
 }
 
 

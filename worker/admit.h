@@ -34,8 +34,11 @@ typedef void (*admit_pt)(void *data, const admitted_t *admitted);
 admit_t *admit_open(struct event_base *base, links_t *links,
     const queue_t *queue, admit_pt done);
 
-/* after its links were closed, or when nothing is asked */
+/* after its links were closed, or when nothing is asked and it is idle */
 void admit_close(admit_t *admit);
+
+/* no call is in flight, not even for who was cancelled */
+bool admit_idle(const admit_t *admit);
 
 void admit_ask(admit_t *admit, ask_t *ask, int64_t claim_ttl);
 

@@ -248,8 +248,9 @@ run_on_tick(evutil_socket_t fd, short what, void *data)
     for (p = &run->queues; *p; /* void */ ) {
         queue = *p;
 
-        if ((queue->leaving && lane_idle(queue->lane))
-            || (queue->known && many_rests(run, queue)))
+        if (((queue->leaving && lane_idle(queue->lane))
+             || (queue->known && many_rests(run, queue)))
+            && admit_idle(queue->admit))
         {
             *p = queue->next;
             run_queue_close(queue);
