@@ -164,6 +164,14 @@ class Cluster {
         if (from === to) {
             return;
         }
+        /*
+         * Who takes the slot takes a new epoch.  When another node has a later
+         * one that it has not heard of, nodes may send clients in a circle.
+         */
+        await until(async () => new Set(await Promise.all(this.masters.map(
+            async (node) => /cluster_current_epoch:(\d+)/.exec(
+                await node.redis.cluster('INFO'))[1]))).size === 1,
+        'one epoch');
         await to.redis.cluster('SETSLOT', slot, 'IMPORTING', from.id);
         await from.redis.cluster('SETSLOT', slot, 'MIGRATING', to.id);
         for (;;) {
@@ -174,8 +182,9 @@ class Cluster {
             await from.redis.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5000,
                 'KEYS', ...keys);
         }
-        await to.redis.cluster('SETSLOT', slot, 'NODE', to.id);
-        await from.redis.cluster('SETSLOT', slot, 'NODE', to.id);
+        for (const node of new Set([to, from, ...this.masters])) {
+            await node.redis.cluster('SETSLOT', slot, 'NODE', to.id);
+        }
     }
 }
 
