@@ -7,13 +7,8 @@
  *   node tests/lua/flows.js [case ...]
  */
 
-const path = require('path');
-const { start, modules } = require('./server');
-const { differences } = require('./keyspace');
-const { Stock, Ours, left } = require('./steps');
-const tap = require('./tap');
+const { Stock, Ours, compare } = require('./steps');
 
-const only = process.argv.slice(2);
 const P = { id: 'P', queue: 'bull:qp' };
 
 const fpof = { failParentOnFailure: true };
@@ -355,45 +350,4 @@ const cases = {
 };
 
 
-/* the clients serve all cases: what they have written is put back */
-async function run(steps, name, meta) {
-    await steps.redis.flushall();
-    for (const [key, fields] of Object.entries(meta)) {
-        await steps.redis.hset(key, fields);
-    }
-    const result = await cases[name](steps);
-    return { result, keys: await left(steps.redis) };
-}
-
-tap.run(async () => {
-    const server = await start('flows');
-    const { redis } = server;
-    try {
-        for (const major of [6, 5]) {
-            const lib = require(path.join(modules, `bullmq${major}`));
-            await redis.flushall();
-            const both = [Stock, Ours].map((Kind) => new Kind(lib, server,
-                major));
-            const meta = {};
-            for (const steps of both) {
-                await steps.ready();
-            }
-            for (const key of await redis.keys('*:meta')) {
-                meta[key] = await redis.hgetall(key);
-            }
-            for (const name of Object.keys(cases)) {
-                if (only.length && !only.some((o) => name.includes(o))) {
-                    continue;
-                }
-                const stock = await run(both[0], name, meta);
-                const ours = await run(both[1], name, meta);
-                tap.is(ours.result, stock.result, `v${major}: ${name}: results`);
-                const diff = differences(ours.keys, stock.keys);
-                tap.ok(diff === '', `v${major}: ${name}: keys`, diff);
-            }
-            await Promise.all(both.map((steps) => steps.close()));
-        }
-    } finally {
-        await server.stop();
-    }
-});
+compare('flows', [Stock, Ours], cases);

@@ -2,8 +2,10 @@
 
 /* The steps of a worker, done by stock BullMQ or by our scripts. */
 
+const path = require('path');
+const { start, modules } = require('./server');
 const { Sluice } = require('./scripts');
-const { dump, normal } = require('./keyspace');
+const { dump, normal, differences } = require('./keyspace');
 const tap = require('./tap');
 
 const QUEUES = ['qp', 'qc'];
@@ -232,4 +234,61 @@ async function left(redis) {
     return found;
 }
 
-module.exports = { Stock, Ours, left, QUEUES };
+async function once(steps, of, meta, keys) {
+    await steps.redis.flushall();
+    for (const [key, fields] of Object.entries(meta)) {
+        await steps.redis.hset(key, fields);
+    }
+    const result = await of(steps);
+    return { result, keys: await keys(steps.redis) };
+}
+
+/*
+ * Each of `cases` by stock and by ours, of both majors: the same result and the
+ * same keys.  `of6`: cases of BullMQ 6 only; `keys`: what is compared.  The
+ * arguments of the program are parts of names: only those cases are run.
+ */
+function compare(name, [StockKind, OurKind], cases,
+    { of6 = [], keys = left } = {})
+{
+    const only = process.argv.slice(2);
+
+    return tap.run(async () => {
+        const server = await start(name);
+        const { redis } = server;
+        try {
+            for (const major of [6, 5]) {
+                const lib = require(path.join(modules, `bullmq${major}`));
+                await redis.flushall();
+                const both = [StockKind, OurKind].map((Kind) =>
+                    new Kind(lib, server, major));
+                for (const steps of both) {
+                    await steps.ready();
+                }
+
+                /* the clients serve all cases: what they wrote is put back */
+                const meta = {};
+                for (const key of await redis.keys('*:meta')) {
+                    meta[key] = await redis.hgetall(key);
+                }
+                for (const [title, of] of Object.entries(cases)) {
+                    if (only.length && !only.some((o) => title.includes(o))
+                        || major === 5 && of6.includes(title)) {
+                        continue;
+                    }
+                    const stock = await once(both[0], of, meta, keys);
+                    const ours = await once(both[1], of, meta, keys);
+                    tap.is(ours.result, stock.result,
+                        `v${major}: ${title}: results`);
+                    const diff = differences(ours.keys, stock.keys);
+                    tap.ok(diff === '', `v${major}: ${title}: keys`, diff);
+                }
+                await Promise.all(both.map((steps) => steps.close()));
+            }
+        } finally {
+            await server.stop();
+        }
+    });
+}
+
+module.exports = { Stock, Ours, left, compare, QUEUES };
