@@ -12,16 +12,9 @@ const { Sluice } = require('./scripts');
 const { dump, differences } = require('./keyspace');
 const { Stock, Ours, left } = require('./steps');
 const tap = require('./tap');
+const { error } = tap;
 
 const K = 'bull:q:';
-
-async function error(promise) {
-    try {
-        return `no error: ${JSON.stringify(await promise)}`;
-    } catch (e) {
-        return e.message;
-    }
-}
 
 async function events(redis, from = 0) {
     const all = await redis.xrange(`${K}events`, '-', '+');

@@ -7,16 +7,9 @@
 const { start } = require('./server');
 const { Sluice } = require('./scripts');
 const tap = require('./tap');
+const { error } = tap;
 
 const K = 'bull:q:';
-
-async function error(promise) {
-    try {
-        return `no error: ${JSON.stringify(await promise)}`;
-    } catch (e) {
-        return e.message;
-    }
-}
 
 
 async function keeping(s) {

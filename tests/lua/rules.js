@@ -9,17 +9,10 @@ const { start } = require('./server');
 const { Sluice } = require('./scripts');
 const { dump } = require('./keyspace');
 const tap = require('./tap');
+const { error } = tap;
 
 const K = 'bull:q:';
 const ids = (reply) => reply.jobs.map((j) => j.id);
-
-async function error(promise) {
-    try {
-        return `no error: ${JSON.stringify(await promise)}`;
-    } catch (e) {
-        return e.message;
-    }
-}
 
 /* The stock events but for their clock: "waiting 1 prev delayed" */
 async function events(redis, from = 0) {

@@ -51,4 +51,13 @@ async function until(fn, what, ms = 15000) {
     }
 }
 
-module.exports = { ok, is, run, until };
+/* what a call that has to fail says */
+async function error(promise) {
+    try {
+        return `no error: ${JSON.stringify(await promise)}`;
+    } catch (e) {
+        return e.message;
+    }
+}
+
+module.exports = { ok, is, run, until, error };
