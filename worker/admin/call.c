@@ -68,7 +68,7 @@ call_problem(call_t *call, int status, const char *field, const char *fmt,
 
     title = (status == 400) ? "Bad request" : (status == 401) ? "No valid key"
             : (status == 404) ? "Not found" : (status == 405)
-            ? "Not allowed" : (status == 409) ? "Not in this state"
+            ? "Not allowed" : (status == 409) ? "Conflict"
             : (status == 503) ? "Redis is away" : "Error";
 
     problem = json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank",
