@@ -71,6 +71,7 @@ static void ctl_usage(FILE *out);
 static void ctl_help(const ctl_command_t *command);
 static const ctl_command_t *ctl_command(const char *name);
 static bool ctl_asks_help(int argc, char **argv);
+static int ctl_json(ctl_t *ctl, int argc, char **argv);
 
 
 int
@@ -162,6 +163,8 @@ main(int argc, char **argv)
         ctl_help(command);
         return CTL_OK;
     }
+
+    argc = ctl_json(&ctl, argc, argv);
 
     if (!command->alone && ctl.conf == NULL && ctl.url == NULL) {
         ctl_fail(CTL_USAGE, "give -c sluiced.conf or -r URL");
@@ -255,6 +258,31 @@ ctl_asks_help(int argc, char **argv)
     }
 
     return false;
+}
+
+
+/* "--json" counts behind the command, too: it is taken out of its arguments */
+
+static int
+ctl_json(ctl_t *ctl, int argc, char **argv)
+{
+    int  i, n;
+
+    for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") != 0) {
+            continue;
+        }
+
+        ctl->json = true;
+
+        for (n = i--; n < argc; n++) {
+            argv[n] = argv[n + 1];
+        }
+
+        argc--;
+    }
+
+    return argc;
 }
 
 

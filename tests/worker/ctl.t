@@ -172,6 +172,9 @@ my $queues = json('queues');
 is_deeply([ map { $_->{queue} } @$queues ],
           [ 'a:b:deep', 'acme/messages', 'bull:mail' ],
           'the registry, sorted, each once');
+is((ctl('-r', $url, 'queues', '--limit', 2, '--json'))[1],
+   (ctl('-r', $url, '--json', 'queues', '--limit', 2))[1],
+   '--json may stand behind the command');
 is_deeply($queues->[1],
           { queue => 'acme/messages', prefix => '{acme}', name => 'messages',
             waiting => 3, active => 1, delayed => 1, prioritized => 1,
