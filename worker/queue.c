@@ -95,7 +95,7 @@ queue_init(queue_t *queue, const queue_settings_t *settings)
 }
 
 
-static void
+void
 queue_text(sluice_redis_t *redis, const char *text)
 {
     sluice_redis_arg(redis, text, strlen(text));

@@ -40,6 +40,9 @@ typedef struct {
 /* 0, or -1: a name is too long */
 int queue_init(queue_t *queue, const queue_settings_t *settings);
 
+/* an argument of a call, ended by NUL */
+void queue_text(sluice_redis_t *redis, const char *text);
+
 
 /* ------------------------------------------------------------------- take */
 
@@ -154,6 +157,9 @@ sluice_redis_result_e queue_recover(sluice_redis_t *redis,
 const char *queue_read_id(const redisReply *reply, size_t i);
 queue_read_e queue_read_kind(const queue_t *queue, const char *call,
     const redisReply *reply);
+
+/* logs that a reply is not of the form agreed: WRONG */
+queue_read_e queue_nonsense(const queue_t *queue, const char *call);
 
 
 /* ------------------------------------------------------------------- admit */

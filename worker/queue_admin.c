@@ -24,13 +24,6 @@ const size_t  queue_admin_nscripts =
     sizeof(queue_admin_scripts) / sizeof(queue_admin_scripts[0]);
 
 
-static void
-admin_text(sluice_redis_t *redis, const char *text)
-{
-    sluice_redis_arg(redis, text, strlen(text));
-}
-
-
 sluice_redis_result_e
 queue_begin(sluice_redis_t *redis, const queue_t *queue,
     const sluice_script_t *script, size_t nargs)
@@ -40,22 +33,11 @@ queue_begin(sluice_redis_t *redis, const queue_t *queue,
     rc = sluice_redis_script(redis, script, 1, 1 + nargs, clock_ms());
 
     if (rc == SLUICE_REDIS_OK) {
-        admin_text(redis, queue->base);
+        queue_text(redis, queue->base);
         sluice_redis_arg_int(redis, queue->bullmq);
     }
 
     return rc;
-}
-
-
-queue_read_e
-queue_nonsense(const queue_t *queue, const char *call)
-{
-    log_event(LOG_ERROR_, "script_reply", "queue", "%s", queue->name,
-              "call", "%s", call, "error", "%s",
-              "the reply is not of the form agreed", NULL);
-
-    return QUEUE_READ_WRONG;
 }
 
 
@@ -93,7 +75,7 @@ queue_pause(sluice_redis_t *redis, const queue_t *queue, bool pause,
         return rc;
     }
 
-    admin_text(redis, pause ? "pause" : "resume");
+    queue_text(redis, pause ? "pause" : "resume");
     sluice_redis_arg_int(redis, 7000);
 
     return sluice_redis_end(redis, reply, data);
@@ -131,23 +113,23 @@ queue_admin(sluice_redis_t *redis, const queue_t *queue, admin_e what,
 
     case ADMIN_RETRY:
     case ADMIN_PROMOTE:
-        admin_text(redis, what == ADMIN_PROMOTE ? "delayed" : set);
+        queue_text(redis, what == ADMIN_PROMOTE ? "delayed" : set);
         sluice_redis_arg_int(redis, what == ADMIN_PROMOTE ? 0 : value);
         break;
 
     case ADMIN_REMOVE:
         sluice_redis_arg_int(redis, value);
-        admin_text(redis, set);
+        queue_text(redis, set);
         break;
 
     default:
-        admin_text(redis, what == ADMIN_DELAY ? "delay" : "priority");
+        queue_text(redis, what == ADMIN_DELAY ? "delay" : "priority");
         sluice_redis_arg_int(redis, value);
         sluice_redis_arg_int(redis, 0);
     }
 
     for (i = 0; i < n; i++) {
-        admin_text(redis, ids[i]);
+        queue_text(redis, ids[i]);
     }
 
     return sluice_redis_end(redis, reply, data);
@@ -200,14 +182,14 @@ queue_move(sluice_redis_t *redis, const queue_t *queue, const char *set,
         return rc;
     }
 
-    admin_text(redis, set);
+    queue_text(redis, set);
     sluice_redis_arg_int(redis, reset);
 
     if (upto > 0) {
         sluice_redis_arg_int(redis, upto);
 
     } else {
-        admin_text(redis, "");
+        queue_text(redis, "");
     }
 
     sluice_redis_arg_int(redis, walk->passed);
@@ -230,7 +212,7 @@ queue_clean(sluice_redis_t *redis, const queue_t *queue, const char *state,
         return rc;
     }
 
-    admin_text(redis, state);
+    queue_text(redis, state);
     sluice_redis_arg_int(redis, grace);
     sluice_redis_arg_int(redis, walk->passed);
     sluice_redis_arg_int(redis, QUEUE_ADMIN_BATCH);
@@ -291,15 +273,15 @@ queue_update(sluice_redis_t *redis, const queue_t *queue, const char *id,
         return rc;
     }
 
-    admin_text(redis, id);
-    admin_text(redis, what);
+    queue_text(redis, id);
+    queue_text(redis, what);
     sluice_redis_arg(redis, value, len);
 
     if (keep > 0) {
         sluice_redis_arg_int(redis, keep);
 
     } else {
-        admin_text(redis, "");
+        queue_text(redis, "");
     }
 
     return sluice_redis_end(redis, reply, data);
@@ -328,7 +310,7 @@ queue_obliterate(sluice_redis_t *redis, const queue_t *queue, bool force,
 
     sluice_redis_arg_int(redis, force);
     sluice_redis_arg_int(redis, QUEUE_ADMIN_BATCH);
-    admin_text(redis, state->text);
+    queue_text(redis, state->text);
 
     return sluice_redis_end(redis, reply, data);
 }

@@ -25,9 +25,6 @@ extern const size_t                  queue_admin_nscripts;
 sluice_redis_result_e queue_begin(sluice_redis_t *redis, const queue_t *queue,
     const sluice_script_t *script, size_t nargs);
 
-/* logs that a reply is not of the form agreed: WRONG */
-queue_read_e queue_nonsense(const queue_t *queue, const char *call);
-
 /* 0 jobs left to move, or again: queue_read_left() */
 sluice_redis_result_e queue_pause(sluice_redis_t *redis, const queue_t *queue,
     bool pause, sluice_redis_reply_pt reply, void *data);

@@ -4,13 +4,6 @@
 #include "worker/queue_new.h"
 
 
-static void
-new_text(sluice_redis_t *redis, const char *text)
-{
-    sluice_redis_arg(redis, text, strlen(text));
-}
-
-
 sluice_redis_result_e
 queue_insert(sluice_redis_t *redis, const queue_t *queue, const char *id,
     const job_new_t *job, sluice_redis_reply_pt reply, void *data)
@@ -23,14 +16,14 @@ queue_insert(sluice_redis_t *redis, const queue_t *queue, const char *id,
         return rc;
     }
 
-    new_text(redis, id);
-    new_text(redis, job->name);
-    new_text(redis, job->data);
-    new_text(redis, job->opts);
-    new_text(redis, "");
-    new_text(redis, "");
+    queue_text(redis, id);
+    queue_text(redis, job->name);
+    queue_text(redis, job->data);
+    queue_text(redis, job->opts);
+    queue_text(redis, "");
+    queue_text(redis, "");
     sluice_redis_arg_int(redis, 0);
-    new_text(redis, "");
+    queue_text(redis, "");
 
     return sluice_redis_end(redis, reply, data);
 }
@@ -74,13 +67,13 @@ queue_schedule(sluice_redis_t *redis, const queue_t *queue, const char *id,
         return rc;
     }
 
-    new_text(redis, id);
+    queue_text(redis, id);
     sluice_redis_arg_int(redis, job->at);
     sluice_redis_arg_int(redis, job->offset);
-    new_text(redis, job->name);
-    new_text(redis, job->data);
-    new_text(redis, job->opts);
-    new_text(redis, job->plan);
+    queue_text(redis, job->name);
+    queue_text(redis, job->data);
+    queue_text(redis, job->opts);
+    queue_text(redis, job->plan);
 
     return sluice_redis_end(redis, reply, data);
 }
@@ -134,7 +127,7 @@ queue_unschedule(sluice_redis_t *redis, const queue_t *queue,
     }
 
     for (i = 0; i < n; i++) {
-        new_text(redis, ids[i]);
+        queue_text(redis, ids[i]);
     }
 
     return sluice_redis_end(redis, reply, data);

@@ -37,8 +37,8 @@ queue_read_kind(const queue_t *queue, const char *call,
 }
 
 
-static queue_read_e
-queue_unknown(const queue_t *queue, const char *call)
+queue_read_e
+queue_nonsense(const queue_t *queue, const char *call)
 {
     log_event(LOG_ERROR_, "script_reply", "queue", "%s", queue->name,
               "call", "%s", call, "error", "%s",
@@ -162,7 +162,7 @@ queue_read_taken(const queue_t *queue, const redisReply *reply,
         || reply->element[2]->type != REDIS_REPLY_ARRAY
         || reply->element[2]->elements > QUEUE_BATCH)
     {
-        return queue_unknown(queue, "take");
+        return queue_nonsense(queue, "take");
     }
 
     value = reply->element[1];
@@ -170,7 +170,7 @@ queue_read_taken(const queue_t *queue, const redisReply *reply,
 
     for (i = 0; strcmp(reply->element[0]->str, statuses[i]) != 0; i++) {
         if (i == TAKE_REFUSED) {
-            return queue_unknown(queue, "take");
+            return queue_nonsense(queue, "take");
         }
     }
 
@@ -187,7 +187,7 @@ queue_read_taken(const queue_t *queue, const redisReply *reply,
         if (jobs->element[i]->type != REDIS_REPLY_ARRAY
             || jobs->element[i]->elements != QUEUE_JOB_FIELDS)
         {
-            (void) queue_unknown(queue, "take");
+            (void) queue_nonsense(queue, "take");
             continue;
         }
 
@@ -227,14 +227,14 @@ queue_read_results(const queue_t *queue, const redisReply *reply, int *codes,
 
     if (taken) {
         if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1) {
-            return queue_unknown(queue, call);
+            return queue_nonsense(queue, call);
         }
 
         list = reply->element[0];
     }
 
     if (list->type != REDIS_REPLY_ARRAY || list->elements != n) {
-        return queue_unknown(queue, call);
+        return queue_nonsense(queue, call);
     }
 
     for (i = 0; i < n; i++) {
@@ -281,7 +281,7 @@ queue_read_admitted(const queue_t *queue, const redisReply *reply,
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != n) {
-        return queue_unknown(queue, "admit");
+        return queue_nonsense(queue, "admit");
     }
 
     for (i = 0; i < n; i++) {
@@ -290,12 +290,12 @@ queue_read_admitted(const queue_t *queue, const redisReply *reply,
         if (one->type != REDIS_REPLY_ARRAY || one->elements != 2
             || !queue_is_text(one->element[0]))
         {
-            return queue_unknown(queue, "admit");
+            return queue_nonsense(queue, "admit");
         }
 
         for (j = 0; strcmp(one->element[0]->str, verdicts[j]) != 0; j++) {
             if (j == ADMIT_WAIT) {
-                return queue_unknown(queue, "admit");
+                return queue_nonsense(queue, "admit");
             }
         }
 
