@@ -94,21 +94,35 @@ change_empty(call_t *call)
 
 /* ---------------------------------------------------------------- one job */
 
-static void
-change_replied(void *data, const redisReply *reply)
+/* false: it is answered, with what the script said */
+
+static bool
+change_read(call_t *call, const redisReply *reply)
 {
-    int      code;
-    call_t  *call = data;
-    size_t   done;
+    int     code;
+    size_t  done;
 
     if (!call_read(call, queue_read_codes(&call->queue, reply, &code, 1,
                                           &done)))
     {
-        return;
+        return false;
     }
 
     if (code != 1) {
         call_refused(call, code);
+        return false;
+    }
+
+    return true;
+}
+
+
+static void
+change_replied(void *data, const redisReply *reply)
+{
+    call_t  *call = data;
+
+    if (!change_read(call, reply)) {
         return;
     }
 
@@ -227,22 +241,11 @@ job_updated(void *data, const redisReply *reply)
 static void
 job_changed(void *data, const redisReply *reply)
 {
-    int      code;
     call_t  *call = data;
-    size_t   done;
 
-    if (!call_read(call, queue_read_codes(&call->queue, reply, &code, 1,
-                                          &done)))
-    {
-        return;
+    if (change_read(call, reply)) {
+        job_step(call);
     }
-
-    if (code != 1) {
-        call_refused(call, code);
-        return;
-    }
-
-    job_step(call);
 }
 
 
