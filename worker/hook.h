@@ -15,7 +15,6 @@
 
 
 #define HOOK_REASON  512
-#define HOOK_ID      40        /* of a message, its end included */
 
 
 /* what happened, not owned; text may be NULL */
