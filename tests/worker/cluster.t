@@ -8,8 +8,8 @@
 
 const { spawnSync } = require('child_process');
 const path = require('path');
-const { run, ok, is, until, House, Graph, message, bullmq, closing, root, once }
-    = require('./house');
+const { run, ok, is, until, House, Graph, twice, message, bullmq, closing, root,
+    once } = require('./house');
 const { Cluster } = require('./nodes');
 const Redis = require('../interop/node_modules/ioredis');
 
@@ -82,17 +82,6 @@ async function finished(n, ms = 60000) {
     }, `${n} messages`, ms);
 }
 
-/* recipient -> how often it was asked for */
-async function seen() {
-    const count = new Map();
-    for (const request of await graph.requests()) {
-        count.set(request.to, (count.get(request.to) || 0) + 1);
-    }
-    return count;
-}
-
-const twice = (count) => [...count].filter(([, n]) => n > 1).map(([who]) => who);
-
 function ctl(...args) {
     const result = spawnSync(path.join(root, 'build', 'sluicectl'),
         ['-r', cluster.url, ...args], { encoding: 'utf8' });
@@ -117,7 +106,7 @@ async function all(worker) {
         homes.add((await cluster.owner(slotOf(`{${tenant}}`))).port);
     }
     is(homes.size, 3, 'the tenants are on all nodes');
-    const count = await seen();
+    const count = await graph.seen();
     is([count.size, twice(count).length], [TENANTS * EACH, 0],
         'each message is sent, and sent once');
     is(worker.lines('stalled').length, 0, 'no lease was lost');
@@ -139,7 +128,7 @@ async function moved(worker) {
     console.log(`# ${moves} slots moved`);
     stop = true;
     await moving;
-    const count = await seen();
+    const count = await graph.seen();
     is([count.size, twice(count).length], [2 * TENANTS * EACH, 0],
         'slots move under load: each message is sent, and sent once');
     is((await done()).failed, 0, 'none failed');
@@ -165,9 +154,10 @@ async function tool() {
 
 async function killed(worker) {
     const n = (await done()).n;
-    const before = (await seen()).size;
+    const before = (await graph.seen()).size;
     await add(2, EACH, EACH * 100);
-    await until(async () => (await seen()).size > before + 50, 'some to be sent');
+    await until(async () => (await graph.seen()).size > before + 50,
+        'some to be sent');
     await cluster.masters[0].kill();
     await until(async () => await cluster.replica.role() === 'master',
         'the replica to be master', 30000);
@@ -178,7 +168,7 @@ async function killed(worker) {
             queue(tenant).getJobCounts('wait', 'active', 'delayed')));
         return counts.every((one) => one.wait + one.active + one.delayed === 0);
     }, 'all queues to be empty', 60000);
-    const count = await seen();
+    const count = await graph.seen();
     let missing = 0;
     for (const tenant of tenants) {
         for (let i = 0; i < EACH; i += 1) {
@@ -192,7 +182,7 @@ async function killed(worker) {
     ok(worker.child.code === undefined, 'sluiced goes on');
     await add(3, 2);
     await until(async () => {
-        const now = await seen();
+        const now = await graph.seen();
         return tenants.every((tenant) => now.has(to(tenant, 3, 1)));
     }, 'work on all nodes', 30000);
     ok(true, 'and works for all tenants with the new master');
@@ -200,7 +190,7 @@ async function killed(worker) {
 
 async function recorded() {
     const file = path.join(require('./house').dir, 'cluster.conf');
-    const want = Math.min((await seen()).size, 1000);
+    const want = Math.min((await graph.seen()).size, 1000);
     await until(() => {
         const log = spawnSync(path.join(root, 'build', 'sluicectl'),
             ['-c', file, '--json', 'log', '--limit', '1000'],

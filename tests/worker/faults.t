@@ -6,7 +6,7 @@
  * the middle: no message is lost, and none is sent twice without need.
  */
 
-const { run, ok, is, until, House, Graph, message } = require('./house');
+const { run, ok, is, until, House, Graph, twice, message } = require('./house');
 
 const house = new House('faults');
 let graph;
@@ -36,17 +36,6 @@ async function finished(n) {
     }, `${n} messages`, 60000);
 }
 
-/* recipient -> how often it was asked for */
-async function seen() {
-    const count = new Map();
-    for (const request of await graph.requests()) {
-        count.set(request.to, (count.get(request.to) || 0) + 1);
-    }
-    return count;
-}
-
-const twice = (count) => [...count].filter(([, n]) => n > 1).map(([who]) => who);
-
 async function clean() {
     await queue.obliterate({ force: true });
     await house.redis.flushall();
@@ -71,7 +60,7 @@ async function killed() {
 
     worker = house.run(settings(short));
     await finished(1000);
-    const count = await seen();
+    const count = await graph.seen();
     is(count.size, 1000, 'kill -9 in the middle of 1,000: none is lost');
     const doubled = twice(count);
     is(doubled.filter((who) => !known.has(who)), [],
@@ -98,7 +87,7 @@ queue "messages" { channel = "whatsapp" prefix = "bull" schedule = "s" }
     await graph.post('fail', { match: { to: to(0) }, mode: 'timeout',
         count: -1 });
     await add(1);
-    await until(async () => (await seen()).size === 1, 'the one that hangs');
+    await until(async () => (await graph.seen()).size === 1, 'the one that hangs');
     await add(2, 1);
     await finished(3);
     is([await queue.getCompletedCount(), await queue.getFailedCount()], [2, 1],
@@ -120,7 +109,7 @@ async function lost() {
         const active = await queue.getActive();
         return active.length && active;
     }, 'the job to be taken');
-    await until(async () => (await seen()).size === 1, 'the request');
+    await until(async () => (await graph.seen()).size === 1, 'the request');
     await house.redis.set(`bull:messages:${job.id}:lock`, 'another');
     await worker.saw('lease_lost');
     ok(true, 'a lost lease is told');
@@ -129,7 +118,7 @@ async function lost() {
         'and its result does not finish the job');
     await house.redis.del(`bull:messages:${job.id}:lock`);
     await finished(1);
-    is([...await seen()], [[to(1), 1]],
+    is([...await graph.seen()], [[to(1), 1]],
         'the next attempt is answered from the claim: nothing is sent twice');
     is(worker.lines('sent_before').length, 1, 'and the log says so');
     is(await worker.stop(), 0, 'it ends with 0');
@@ -144,7 +133,8 @@ async function held() {
         count: 1 });
     await add(1, 2);
     await finished(1);
-    is([[...await seen()], worker.lines('stalled').length], [[[to(2), 1]], 0],
+    is([[...await graph.seen()], worker.lines('stalled').length],
+        [[[to(2), 1]], 0],
         'a lease is kept as long as the send takes');
     is(await worker.stop(), 0, 'it ends with 0');
     await clean();
@@ -161,7 +151,7 @@ async function reloaded() {
         count: 1 });
     await add(1, 3);
     await finished(1);
-    is([[...await seen()], worker.lines('stalled').length,
+    is([[...await graph.seen()], worker.lines('stalled').length,
         worker.lines('result_refused').length], [[[to(3), 1]], 0, 0],
     'HUP with a shorter lock: the lease is kept');
 
@@ -172,12 +162,12 @@ async function reloaded() {
     await worker.saw('alert_queue_paused');
     await queue.promoteJobs();
     await new Promise((done) => { setTimeout(done, 300); });
-    is((await seen()).get(to(4)), 1, 'a refused token pauses the queue');
+    is((await graph.seen()).get(to(4)), 1, 'a refused token pauses the queue');
     worker.signal('SIGHUP');
     await worker.saw('reloaded', 2);
     await queue.promoteJobs();
     await finished(2);
-    is((await seen()).get(to(4)), 2, 'HUP ends the pause');
+    is((await graph.seen()).get(to(4)), 2, 'HUP ends the pause');
     is(await worker.stop(), 0, 'it ends with 0');
     await clean();
 }
@@ -199,7 +189,7 @@ async function redisAway() {
     const sent = await total();
     await house.startRedis();
     await finished(500);
-    const count = await seen();
+    const count = await graph.seen();
     is([count.size, twice(count)], [500, []],
         `Redis restarts with ${sent} sent: none lost, none sent twice`);
     is(worker.lines('result_refused').length, 0, 'every result was accepted');
@@ -214,7 +204,7 @@ async function leaves() {
     await graph.post('fail', { match: { nth: 1 }, mode: 'slow', ms: 700,
         count: 10 });
     await add(30);
-    await until(async () => (await seen()).size === 10, '10 requests');
+    await until(async () => (await graph.seen()).size === 10, '10 requests');
     is(await worker.stop('SIGTERM'), 0, 'TERM: it ends with 0');
     is(await queue.getJobCounts('wait', 'active', 'completed'),
         { wait: 20, active: 0, completed: 10 },
@@ -227,7 +217,7 @@ async function leaves() {
     await graph.post('fail', { match: { nth: 1 }, mode: 'slow', ms: 5000,
         count: 10 });
     await add(12);
-    await until(async () => (await seen()).size === 10, '10 requests');
+    await until(async () => (await graph.seen()).size === 10, '10 requests');
     is(await worker.stop('SIGTERM'), 0, 'TERM, past its deadline');
     is(await queue.getJobCounts('wait', 'active'), { wait: 12, active: 0 },
         'the rest is given back');
@@ -241,7 +231,7 @@ async function leaves() {
     await graph.post('fail', { match: { nth: 1 }, mode: 'slow', ms: 5000,
         count: 10 });
     worker = house.run(settings('concurrency = 10'));
-    await until(async () => (await seen()).size === 10, '10 requests');
+    await until(async () => (await graph.seen()).size === 10, '10 requests');
     const began = Date.now();
     is(await worker.stop('SIGINT'), 0, 'INT: it ends with 0');
     ok(Date.now() - began < 1500, 'at once');
@@ -257,7 +247,7 @@ async function leaves() {
         count: 200 });
     await add(150);
     worker = house.run(settings('concurrency = 150'));
-    await until(async () => (await seen()).size === 150, '150 requests');
+    await until(async () => (await graph.seen()).size === 150, '150 requests');
     is(await worker.stop('SIGINT'), 0, 'INT with 150 under way');
     is((await house.redis.lrange('bull:messages:wait', 0, -1)).map(Number),
         Array.from({ length: 150 }, (_, i) => 150 - i),
@@ -270,7 +260,7 @@ async function leaves() {
     await graph.post('fail', { match: { nth: 1 }, mode: 'slow', ms: 5000,
         count: 10 });
     worker = house.run(settings('concurrency = 10'));
-    await until(async () => (await seen()).size === 10, '10 requests');
+    await until(async () => (await graph.seen()).size === 10, '10 requests');
     worker.signal('SIGTERM');
     await worker.saw('drain');
     is(await worker.stop('SIGTERM'), 0, 'a second TERM hurries');
@@ -283,7 +273,7 @@ async function leaves() {
     await graph.post('fail', { match: { nth: 1 }, mode: 'slow', ms: 5000,
         count: 10 });
     await add(5);
-    await until(async () => (await seen()).size === 5, '5 requests');
+    await until(async () => (await graph.seen()).size === 5, '5 requests');
     await house.stopRedis('SIGTERM');
     await worker.saw('redis_away');
     is(await worker.stop('SIGINT'), 0, 'INT without a Redis: it ends');

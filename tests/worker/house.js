@@ -257,8 +257,21 @@ class Graph {
         return answer.requests || answer;
     }
 
+    /* recipient -> how often it was asked for */
+    async seen() {
+        const count = new Map();
+        for (const { to } of await this.requests()) {
+            count.set(to, (count.get(to) || 0) + 1);
+        }
+        return count;
+    }
+
     stop() { return stop(this.child); }
 }
+
+/* of what seen() gives */
+const twice = (count) => [...count].filter(([, n]) => n > 1)
+    .map(([who]) => who);
 
 
 function once(args, env) {
@@ -283,8 +296,8 @@ function run(fn) {
     });
 }
 
-module.exports = { ...tap, run, freePort, House, Worker, Graph, once, start, stop,
-    closing, root, dir, bullmq,
+module.exports = { ...tap, run, freePort, House, Worker, Graph, twice, once,
+    start, stop, closing, root, dir, bullmq,
     message: (to, extra) => ({ messaging_product: 'whatsapp',
         phone_number_id: '106540352242922', to, type: 'text',
         text: { body: 'hello' }, ...extra }) };

@@ -38,10 +38,7 @@ const add = (round, n = JOBS) => queue.addBulk(Array.from({ length: n },
 
 /* of one round: how many were never sent, how many more than once */
 async function lost(round, n = JOBS) {
-    const count = new Map();
-    for (const request of await graph.requests()) {
-        count.set(request.to, (count.get(request.to) || 0) + 1);
-    }
+    const count = await graph.seen();
     let never = 0;
     let twice = 0;
     for (let i = 0; i < n; i += 1) {
