@@ -8,6 +8,7 @@ use warnings;
 use lib 'tests/worker';
 use Test::More;
 use JSON::PP;
+use Ctl;
 use RedisServer;
 
 my $redis = RedisServer->new('ctl');
@@ -45,45 +46,9 @@ queue "old" {
 }
 END
 
-# exit status, standard output, standard error
-sub ctl {
-    my (@arguments) = @_;
+$Ctl::dir = $redis->{dir};
 
-    my $pid = open my $pipe, '-|';
-    defined $pid or die "fork: $!";
-
-    if ($pid == 0) {
-        open STDERR, '>', "$redis->{dir}/stderr" or die;
-        exec 'build/sluicectl', @arguments or die;
-    }
-
-    my $out = do { local $/; <$pipe> } // '';
-    close $pipe;
-    my $code = $? >> 8;
-    die "sluicectl died of signal $?" if $? & 127;
-
-    open my $in, '<', "$redis->{dir}/stderr" or die;
-    my $err = do { local $/; <$in> } // '';
-
-    return ($code, $out, $err);
-}
-
-# ctl_is NAME, CODE, qr/OUT/, qr/ERR/, ARGUMENTS
-sub ctl_is {
-    my ($name, $code, $out, $err, @arguments) = @_;
-
-    my @got = ctl(@arguments);
-    my $fine = $got[0] == $code && $got[1] =~ $out && $got[2] =~ $err;
-
-    ok($fine, $name)
-        or diag("sluicectl @arguments\nexit $got[0]\n$got[1]$got[2]");
-}
-
-sub json {
-    my ($code, $out, $err) = ctl('-r', $url, '--json', @_);
-
-    return JSON::PP->new->allow_nonref->decode($out);
-}
+sub json { return ctl_json('-r', $url, @_) }
 
 # a job that failed for good, as finish.lua and stock BullMQ leave it
 sub dead {

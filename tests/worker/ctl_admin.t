@@ -8,56 +8,14 @@ use warnings;
 use lib 'tests/worker';
 use Test::More;
 use JSON::PP;
+use Ctl;
 use RedisServer;
 
 my $redis = RedisServer->new('ctl_admin');
 my $url = "unix:$redis->{socket}";
 
-# exit status, standard output, standard error; $input is standard input
-my $input = '';
-
-sub ctl {
-    my (@arguments) = @_;
-
-    open my $in, '>', "$redis->{dir}/stdin" or die;
-    print $in $input;
-    close $in;
-
-    my $pid = open my $pipe, '-|';
-    defined $pid or die "fork: $!";
-
-    if ($pid == 0) {
-        open STDIN, '<', "$redis->{dir}/stdin" or die;
-        open STDERR, '>', "$redis->{dir}/stderr" or die;
-        exec 'build/sluicectl', '-r', $url, @arguments or die;
-    }
-
-    my $out = do { local $/; <$pipe> } // '';
-    close $pipe;
-    my $code = $? >> 8;
-    die "sluicectl died of signal $?" if $? & 127;
-
-    open my $err, '<', "$redis->{dir}/stderr" or die;
-
-    return ($code, $out, do { local $/; <$err> } // '');
-}
-
-# ctl_is NAME, CODE, qr/OUT/, qr/ERR/, ARGUMENTS
-sub ctl_is {
-    my ($name, $code, $out, $err, @arguments) = @_;
-
-    my @got = ctl(@arguments);
-    my $fine = $got[0] == $code && $got[1] =~ $out && $got[2] =~ $err;
-
-    ok($fine, $name)
-        or diag("sluicectl @arguments\nexit $got[0]\n$got[1]$got[2]");
-}
-
-sub json {
-    my ($code, $out, $err) = ctl('--json', @_);
-
-    return JSON::PP->new->allow_nonref->decode($out);
-}
+$Ctl::dir = $redis->{dir};
+@Ctl::first = ('-r', $url);
 
 sub cli {
     return join ' ', split /\n/, $redis->cli(@_);
@@ -94,8 +52,8 @@ ctl_is('a filter without --all', 2, $none, qr/--all, which takes a filter/,
 ctl_is('an id is given', 0, qr/\A1\n\z/, $none, 'add', $q, 'n');
 is(cli('HMGET', "${base}1", 'name', 'data', 'opts', 'delay', 'priority'),
    'n {} {"attempts":1} 0 0', 'what is added');
-$input = '{"to": "+351"}';
-is_deeply(json('add', $q, 'send', '--data', '-', '--id', 'e-1', '--priority', 3,
+$Ctl::input = '{"to": "+351"}';
+is_deeply(ctl_json('add', $q, 'send', '--data', '-', '--id', 'e-1', '--priority', 3,
                '--attempts', 5),
           { id => 'e-1', added => JSON::PP::true, result => 'added' },
           'with options');
@@ -113,7 +71,7 @@ ctl_is('to the front', 0, qr/\Ae-3\n/, $none, 'add', $q, 'n', '--id', 'e-3',
 is(cli('LRANGE', "${base}wait", 0, -1), '1 e-3', 'the line');
 ctl_is('data that is not JSON', 2, $none, qr/--data is not JSON: line 1/,
        'add', $q, 'n', '--data', '{');
-$input = "1\0";
+$Ctl::input = "1\0";
 ctl_is('a zero byte', 2, $none, qr/holds a zero byte/, 'add', $q, 'n',
        '--data', '-');
 ctl_is("the id $_", 2, $none, qr/--id /, 'add', $q, 'n', '--id', $_)
@@ -128,7 +86,7 @@ ctl_is('the next one first', 0, qr/\Ae-3 .*\n1 to 1 of 2 waiting\n\z/, $none,
        'jobs', $q, '--oldest', '--limit', 1);
 ctl_is('the one behind it', 0, qr/\A1 .*\n2 to 2 of 2 waiting\n\z/, $none,
        'jobs', $q, '--oldest', '--limit', 1, '--offset', 1);
-is_deeply([ map { $_->{id} } @{ json('jobs', $q, '--state', $_)->{jobs} } ],
+is_deeply([ map { $_->{id} } @{ ctl_json('jobs', $q, '--state', $_)->{jobs} } ],
           { delayed => ['e-2'], prioritized => ['e-1'], failed => [] }->{$_},
           "jobs that are $_") for qw(delayed prioritized failed);
 ctl_is('no jobs', 1, qr/\Anone\n\z/, $none, 'jobs', $q, '--state', 'active');
@@ -142,8 +100,8 @@ $redis->cli('LPOP', "${base}wait");
 ctl_is('pause', 0, qr/\Apaused\n\z/, $none, 'pause', $q);
 is(cli('HGET', "${base}meta", 'paused'), '1', 'is paused');
 $redis->cli('LPUSH', "${base}paused", 'old');
-is(json('jobs', $q)->{jobs}[0]{id}, 'old', 'the jobs of BullMQ 5');
-is_deeply(json('resume', $q), { paused => JSON::PP::false }, 'resume');
+is(ctl_json('jobs', $q)->{jobs}[0]{id}, 'old', 'the jobs of BullMQ 5');
+is_deeply(ctl_json('resume', $q), { paused => JSON::PP::false }, 'resume');
 is(cli('LRANGE', "${base}wait", 0, -1), '1 e-3 old', 'the lists are merged');
 is(cli('HEXISTS', "${base}meta", 'paused'), '0', 'is not paused');
 $redis->cli('LREM', "${base}wait", 1, 'old');
@@ -163,7 +121,7 @@ ctl_is('remove', 1, qr/\Ax: there is no such job\n2 removed\n\z/, $none,
        'remove', $q, 'd-1', 'x', 'e-1');
 is(cli('EXISTS', "${base}d-1", "${base}e-1"), '0', 'they are gone');
 $redis->cli('SET', "${base}d-2:lock", 't');
-is_deeply(json('remove', $q, 'd-2', '--children'),
+is_deeply(ctl_json('remove', $q, 'd-2', '--children'),
           { removed => 0, left => 0, refused => [ { id => 'd-2', code => 0,
             why => 'a worker has it, or a job below it' } ] }, 'one that runs');
 $redis->cli('DEL', "${base}d-2:lock");
@@ -258,7 +216,7 @@ ctl_is('kinds of errors', 0,
        $none, 'dlq', 'errors', $q);
 ctl_is('of the last ones', 0, qr/a-4 .*\n1 kinds in the newest 1 of 4\n\z/,
        $none, 'dlq', 'errors', $q, '--last', 1);
-is_deeply(json('dlq', 'errors', $q)->{errors}[1],
+is_deeply(ctl_json('dlq', 'errors', $q)->{errors}[1],
           { jobs => 1, error => 'no such number', newest => 'a-2',
             finished => 1795000000002 }, 'as JSON');
 ctl_is('no last one', 2, $none, qr/at least the last one/, 'dlq', 'errors', $q,
@@ -275,8 +233,8 @@ for i = 1, 450 do
 end
 END
 
-is(json('dlq', 'errors', $q)->{looked}, 454, 'errors of more than a page');
-is(scalar @{ json('dlq', 'list', $q, '--error', 'r1', '--limit', 1000)->{jobs} },
+is(ctl_json('dlq', 'errors', $q)->{looked}, 454, 'errors of more than a page');
+is(scalar @{ ctl_json('dlq', 'list', $q, '--error', 'r1', '--limit', 1000)->{jobs} },
    225, 'a filter over many');
 ctl_is('requeue of some', 0, qr/\A225 requeued\n\z/, $none, 'dlq', 'requeue',
        $q, '--all', '--error', 'r0');

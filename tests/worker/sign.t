@@ -6,30 +6,20 @@
 use strict;
 use warnings;
 
+use lib 'tests/worker';
+use Ctl ();
 use Test::More;
 use File::Temp qw(tempdir);
 
 my $dir = tempdir('sign-XXXXXX', DIR => 'build', CLEANUP => 1);
 
-# exit status, standard output, standard error
+$Ctl::dir = $dir;
+
+# the first argument is its standard input
 sub ctl {
-    my ($input, @arguments) = @_;
+    (local $Ctl::input, my @arguments) = @_;
 
-    file("$dir/stdin", $input);
-
-    my $pid = open my $pipe, '-|';
-    defined $pid or die "fork: $!";
-
-    if ($pid == 0) {
-        open STDIN, '<', "$dir/stdin" or die;
-        open STDERR, '>', "$dir/stderr" or die;
-        exec 'build/sluicectl', @arguments or die;
-    }
-
-    my $out = do { local $/; <$pipe> } // '';
-    close $pipe;
-
-    return ($? >> 8, $out, slurp("$dir/stderr"));
+    return Ctl::ctl(@arguments);
 }
 
 sub file {

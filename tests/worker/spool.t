@@ -6,6 +6,8 @@
 use strict;
 use warnings;
 
+use lib 'tests/worker';
+use Ctl;
 use Digest::SHA;
 use File::Temp qw(tempdir);
 use JSON::PP;
@@ -71,34 +73,9 @@ sub content {
     return scalar <$in> // '';
 }
 
-# exit status, standard output, standard error
-sub ctl {
-    my $pid = open my $pipe, '-|';
-    defined $pid or die "fork: $!";
+$Ctl::dir = $dir;
 
-    if ($pid == 0) {
-        open STDERR, '>', "$dir/stderr" or die;
-        exec 'build/sluicectl', @_ or die;
-    }
-
-    my $out = do { local $/; <$pipe> } // '';
-    close $pipe;
-    die "sluicectl died of signal $?" if $? & 127;
-
-    return ($? >> 8, $out, content("$dir/stderr"));
-}
-
-sub ctl_is {
-    my ($what, $code, $out, $err, @arguments) = @_;
-
-    my @got = ctl(@arguments);
-    my $fine = $got[0] == $code && $got[1] =~ $out && $got[2] =~ $err;
-
-    ok($fine, $what)
-        or diag("sluicectl @arguments\nexit $got[0]\n$got[1]$got[2]");
-}
-
-sub json { return JSON::PP->new->decode((ctl('--json', 'spool', @_))[1]) }
+sub json { return ctl_json('spool', @_) }
 
 my $none = qr/\A\z/;
 my $bad = "default.$name.bad";

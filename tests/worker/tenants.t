@@ -8,6 +8,7 @@ use warnings;
 use lib 'tests/worker';
 use Digest::SHA qw(sha256_hex);
 use JSON::PP;
+use Ctl qw(ctl);
 use RedisServer;
 use Test::More;
 
@@ -29,38 +30,16 @@ my $old = file('old.key', "# old\n" . '00' x 32 . "\n");
 my $new = file('new.key', '11' x 32 . "\n" . '00' x 32 . "\n");
 my $other = file('other.key', '22' x 32 . "\n");
 
-# exit status, standard output, standard error; STDIN is the first argument
-sub ctl {
-    my ($stdin, @arguments) = @_;
+$Ctl::dir = $dir;
+@Ctl::first = ('-r', $url);
 
-    my $input = file('stdin', $stdin);
-    my $pid = open my $pipe, '-|';
-    defined $pid or die "fork: $!";
-
-    if ($pid == 0) {
-        open STDIN, '<', $input or die;
-        open STDERR, '>', "$dir/stderr" or die;
-        exec 'build/sluicectl', '-r', $url, @arguments or die;
-    }
-
-    my $out = do { local $/; <$pipe> } // '';
-    close $pipe;
-    my $code = $? >> 8;
-    die "sluicectl died of signal $?" if $? & 127;
-
-    open my $in, '<', "$dir/stderr" or die;
-    my $err = do { local $/; <$in> } // '';
-
-    return ($code, $out, $err);
-}
-
+# with what it is given on its standard input
 sub ctl_is {
     my ($name, $code, $out, $err, $stdin, @arguments) = @_;
 
-    my @got = ctl($stdin, @arguments);
-
-    ok($got[0] == $code && $got[1] =~ $out && $got[2] =~ $err, $name)
-        or diag("sluicectl @arguments\nexit $got[0]\n$got[1]$got[2]");
+    local $Ctl::input = $stdin;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    Ctl::ctl_is($name, $code, $out, $err, @arguments);
 }
 
 sub stored { return decode_json($redis->cli('HGET', 'sluice:tenants', $_[0])) }
@@ -110,7 +89,7 @@ is_deeply(stored('acme')->{paths}, ['/h/x'], 'replaced');
 my $secret = file('secret', "line one\nline two\n");
 ctl_is('a secret of a file', 0, $none, $none, '', 'tenants', 'set', 'acme',
        '--secret', "hmac=file:$secret", '--key-file', $old);
-my $open = decode_json((ctl('', '--json', 'tenants', 'get', 'acme', '--open',
+my $open = decode_json((ctl('--json', 'tenants', 'get', 'acme', '--open',
                             '--key-file', $old))[1]);
 is_deeply($open->{secrets}, [{ scheme => 'meta', value => 'an app secret' },
                              { scheme => 'hmac',
@@ -180,7 +159,7 @@ ctl_is('export needs a word', 2, qr//, qr/globex has a secret in clear/, '',
 
 # ---- export and import: keys change
 
-my ($code, $sealed) = ctl('', 'tenants', 'export', '--key-file', $old);
+my ($code, $sealed) = ctl('tenants', 'export', '--key-file', $old);
 is($code, 0, 'export');
 unlike($sealed, qr/plain|app secret/, 'sealed');
 ctl_is('under other keys', 0, qr/2 tenants/, $none, $sealed, 'tenants',
@@ -218,7 +197,7 @@ ctl_is('many', 0, qr/2000 tenants/, $none, '', 'tenants', 'import', $file,
 is($redis->cli('HLEN', 'sluice:tenants'), 2000, 'in place of the others');
 is(version(), $before + 1, 'at once');
 
-my @listed = map { (split)[0] } split /\n/, (ctl('', 'tenants', 'list'))[1];
+my @listed = map { (split)[0] } split /\n/, (ctl('tenants', 'list'))[1];
 is("@listed[1 .. 2000]", join(' ', sort map { "t$_" } 1 .. 2000),
    'listed by id');
 
