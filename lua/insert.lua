@@ -156,16 +156,7 @@ if there then
     return {'duplicate', id}
 end
 
--- of a job that is kept away, or removed
-local function tell(one, other)
-    if ARGV[1] == '5' then
-        call('XADD', events, 'MAXLEN', '~', events_max, '*', 'event',
-             'debounced', 'jobId', one, 'debounceId', dedup.id)
-    end
-    call('XADD', events, 'MAXLEN', '~', events_max, '*', 'event',
-         'deduplicated', 'jobId', one, 'deduplicationId', dedup.id,
-         'deduplicatedJobId', other)
-end
+--@include deduplicated
 
 -- the new job is kept for the time after the owner
 local function keep()
@@ -195,7 +186,7 @@ if old then
     removal_end()
     call('XADD', events, '*', 'event', 'removed', 'jobId', owner, 'prev',
          'delayed')
-    tell(id, owner)
+    tell_deduplicated(id, dedup.id, owner)
     call('DEL', base .. 'dn:' .. dedup.id)
     if ttl > 0 and dedup.extend == true then
         call('SET', claim, id, 'PX', ('%.0f'):format(ttl))
@@ -215,7 +206,7 @@ then
     end
     -- as stock: with replace it is silent
     if dedup.replace ~= true then
-        tell(owner, id)
+        tell_deduplicated(owner, dedup.id, id)
     end
     if dedup.reschedule == true and call('ZSCORE', base .. 'delayed', owner)
     then

@@ -5,6 +5,8 @@
 -- wrong type, it would be held for a job that is not there.
 call('XLEN', events)
 
+--@include deduplicated
+
 -- ARGV[i] "ttl:key"; reads the key, which fails here when its type is wrong
 local function unique_argument(i)
     local ttl, key = ARGV[i]:match('^(%d+):(.+)$')
@@ -28,12 +30,6 @@ local function unique_claim(one, id)
         return true
     end
     one.owner = owner
-    if ARGV[1] == '5' then
-        call('XADD', events, 'MAXLEN', '~', events_max, '*', 'event',
-             'debounced', 'jobId', owner, 'debounceId', one.key)
-    end
-    call('XADD', events, 'MAXLEN', '~', events_max, '*', 'event',
-         'deduplicated', 'jobId', owner, 'deduplicationId', one.key,
-         'deduplicatedJobId', id)
+    tell_deduplicated(owner, one.key, id)
     return false
 end
