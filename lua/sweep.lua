@@ -1,10 +1,11 @@
--- Which of many queues has something for a worker?  Reads only.
+-- Which of many queues has something for a worker, or its recorder?  Reads only.
 --
 -- KEYS[1..n]  "<prefix>:<queue>:" of each, 1 to 100; in a cluster of one slot
 --
 -- Returns for each queue what, due:
---   what  1: a job can be taken; 2: jobs are active and nobody has looked for
---         stalled ones in the last interval; 3: both; 0
+--   what  the sum of 1: a job can be taken; 2: jobs are active and nobody has
+--         looked for stalled ones in the last interval; 4: the stream of records
+--         of its prefix, "<prefix>::sluice:records", has some
 --   due   ms of the clock at which its first delayed job can be taken, or 0
 -- A key of a wrong type counts as empty.  Nothing can be taken of a queue that is
 -- paused.
@@ -13,7 +14,7 @@ if #KEYS < 1 or #KEYS > 100 then
     error('1 to 100 KEYS', 0)
 end
 for i = 1, #KEYS do
-    if KEYS[i]:byte(-1) ~= 58 then
+    if not KEYS[i]:find('.:[^:]+:$') then
         error('KEYS[' .. i .. '] must be "<prefix>:<queue>:"', 0)
     end
 end
@@ -49,6 +50,9 @@ for i = 1, #KEYS do
         and redis.call('EXISTS', base .. 'stalled-check') == 0
     then
         what = what + 2
+    end
+    if count('XLEN', base:match('^(.+):[^:]+:$') .. '::sluice:records') > 0 then
+        what = what + 4
     end
     found[2 * i - 1] = what
     found[2 * i] = due

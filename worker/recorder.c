@@ -3,12 +3,8 @@
  * XACK in one go) -> read ...; one group at a time.  While one is written the
  * next gathers in Redis.
  *
- * All processes are one consumer: what another left behind is read again at
- * the start and every ten seconds, and writing it twice changes nothing.
- *
- * In a cluster each stream is read by itself, and none waits for another's
- * node: no read blocks, and when there was nothing they are asked again after a
- * pause.
+ * All processes are one consumer: what another left behind is read again, and
+ * writing it twice changes nothing.
  */
 
 #include <stdlib.h>
@@ -17,25 +13,21 @@
 #include "worker/recorder_parts.h"
 
 
-#define LINK_TIMEOUT  (RECORDER_BLOCK + 10000)
-#define POLL          250        /* ms between two reads of a cluster, and one
-                                    more a stream */
-#define STREAM_COUNT  16         /* of one stream in one read, at least */
-#define RETRY_MIN     500        /* ms until a failed step is tried again */
-#define RETRY_MAX     30000
-#define SAY_AGAIN     60000      /* ms between two lines of one trouble */
+#define POLL       1000     /* ms between two reads of a stream that stays, and
+                               one more a stream: others may write, too */
+#define RETRY_MAX  30000    /* ms until a failed write is tried again */
+#define SAY_AGAIN  60000    /* ms between two lines of one trouble */
 
 
 static int recorder_start(recorder_t *recorder, struct event_base *base,
     const settings_t *settings);
-static void recorder_changed(void *data);
 static void recorder_write(recorder_t *recorder);
 static void recorder_written(void *data, const char *error);
 static void recorder_failed(recorder_t *recorder, const char *error);
 static void recorder_forget(recorder_t *recorder);
 static void recorder_forgotten(void *data, const redisReply *reply);
-static void recorder_rest(recorder_t *recorder, recorder_state_e state,
-    int64_t ms);
+static void recorder_end(recorder_t *recorder);
+static void recorder_rest(recorder_t *recorder, int64_t least);
 static void recorder_timer(evutil_socket_t fd, short events, void *data);
 
 
@@ -56,7 +48,7 @@ recorder_open(struct event_base *base, const settings_t *settings,
                                             recorder_written, recorder, error);
 
     if (recorder->writer == NULL
-        || recorder_group_init(&recorder->group, settings) != 0
+        || recorder_streams_init(&recorder->streams, recorder) != 0
         || recorder_start(recorder, base, settings) != 0)
     {
         recorder_close(recorder);
@@ -71,21 +63,31 @@ static int
 recorder_start(recorder_t *recorder, struct event_base *base,
     const settings_t *settings)
 {
-    size_t        i;
-    links_conf_t  conf;
+    char                key[SLUICE_KEYS_MAX];
+    size_t              i;
+    const char         *prefix;
+    links_conf_t        conf;
+    recorder_stream_t  *stream;
 
-    for (i = 0; i < recorder->group.nstreams; i++) {
-        recorder->group.streams[i].owner = recorder;
-    }
+    recorder->poll = POLL;
 
-    recorder->cluster = (settings->redis.kind == SLUICE_URL_CLUSTER);
-    recorder->count = RECORDER_GROUP;
+    for (i = 0; i < settings->nqueues; i++) {
+        prefix = settings->queues[i].prefix;
 
-    if (recorder->group.nstreams > RECORDER_GROUP / STREAM_COUNT) {
-        recorder->count = STREAM_COUNT;
+        if (sluice_keys_records(key, sizeof(key), prefix, strlen(prefix))
+            == 0)
+        {
+            return -1;
+        }
 
-    } else if (recorder->group.nstreams > 0) {
-        recorder->count /= recorder->group.nstreams;
+        stream = recorder_streams_tell(&recorder->streams, key, 0, true);
+
+        if (stream == NULL) {
+            return -1;
+        }
+
+        recorder->poll += !stream->stays;
+        stream->stays = 1;
     }
 
     recorder->timer = evtimer_new(base, recorder_timer, recorder);
@@ -96,32 +98,40 @@ recorder_start(recorder_t *recorder, struct event_base *base,
 
     memset(&conf, 0, sizeof(conf));
     conf.name = "sluiced:recorder";
-    conf.timeout = LINK_TIMEOUT;
-    conf.changed = recorder_changed;
-    conf.data = recorder;
 
     recorder->links = links_open(base, settings, &conf);
 
-    return (recorder->links != NULL) ? 0 : -1;
+    if (recorder->links == NULL) {
+        return -1;
+    }
+
+    recorder_rest(recorder, RECORDER_GATHER);
+
+    return 0;
 }
 
 
-bool
-recorder_idle(const recorder_t *recorder)
+void
+recorder_tell(recorder_t *recorder, const char *prefix, bool behind)
 {
-    switch (recorder->state) {
+    char     key[SLUICE_KEYS_MAX];
+    int64_t  at;
 
-    case RECORDER_WRITING:
-    case RECORDER_WAITING:
-    case RECORDER_FORGETTING:
-        return false;
+    at = clock_ms() + RECORDER_GATHER;
 
-    case RECORDER_READING:
-    case RECORDER_RESTING:
-        return !recorder->full;
+    /* out of memory: a sweep will tell of it */
 
-    default:
-        return true;
+    if (sluice_keys_records(key, sizeof(key), prefix, strlen(prefix)) == 0
+        || recorder_streams_tell(&recorder->streams, key, at, behind) == NULL)
+    {
+        return;
+    }
+
+    if (recorder->state == RECORDER_RESTING
+        && (recorder->wake == -1 || at < recorder->wake))
+    {
+        recorder->wake = at;
+        clock_arm(recorder->timer, RECORDER_GATHER);
     }
 }
 
@@ -133,6 +143,7 @@ recorder_close(recorder_t *recorder)
         return;
     }
 
+    recorder->state = RECORDER_CLOSED;
     recorder_writer_close(recorder->writer);
 
     links_close(recorder->links);
@@ -141,53 +152,17 @@ recorder_close(recorder_t *recorder)
         event_free(recorder->timer);
     }
 
-    recorder_group_free(&recorder->group);
-    free(recorder);
-}
-
-
-/* a group that is being written is finished first: recorder_written() */
-
-static void
-recorder_changed(void *data)
-{
-    recorder_t  *recorder = data;
-
-    recorder->anew = 1;
-
-    if (recorder->group.nstreams == 0
-        || recorder->state == RECORDER_WRITING
-        || recorder->state == RECORDER_WAITING
-        || (recorder->cluster && recorder->state != RECORDER_AWAY))
-    {
-        return;
-    }
-
-    evtimer_del(recorder->timer);
     recorder_group_drop(&recorder->group);
-    recorder->state = RECORDER_AWAY;
-
-    if (recorder->cluster || link_ready(recorder_link(recorder, 0))) {
-        recorder_groups(recorder);
-    }
+    recorder_streams_free(&recorder->streams);
+    free(recorder);
 }
 
 
 void
 recorder_took(recorder_t *recorder)
 {
-    recorder->full = (recorder->group.longest >= recorder->count);
-
     if (recorder->group.nentries == 0) {
-
-        if (recorder->cluster && !recorder->behind) {
-            recorder_rest(recorder, RECORDER_RESTING,
-                          POLL + (int64_t) recorder->group.nstreams);
-            return;
-        }
-
-        recorder->behind = 0;
-        recorder_read(recorder);
+        recorder_end(recorder);
 
     } else if (recorder->group.nrecords == 0) {
         recorder_forget(recorder);
@@ -225,13 +200,6 @@ recorder_written(void *data, const char *error)
                   recorder->group.nrecords, NULL);
     }
 
-    if (recorder->anew && !recorder->cluster) {
-        /* they will be read again, and do no harm */
-        recorder->state = RECORDER_AWAY;
-        recorder_changed(recorder);
-        return;
-    }
-
     recorder_forget(recorder);
 }
 
@@ -246,7 +214,7 @@ recorder_failed(recorder_t *recorder, const char *error)
     }
 
     if (recorder->retry == 0) {
-        recorder->retry = RETRY_MIN;
+        recorder->retry = RECORDER_RETRY;
 
     } else if (recorder->retry < RETRY_MAX / 2) {
         recorder->retry *= 2;
@@ -255,7 +223,8 @@ recorder_failed(recorder_t *recorder, const char *error)
         recorder->retry = RETRY_MAX;
     }
 
-    recorder_rest(recorder, RECORDER_WAITING, recorder->retry);
+    recorder->state = RECORDER_WAITING;
+    clock_arm(recorder->timer, recorder->retry);
 }
 
 
@@ -265,13 +234,12 @@ recorder_forget(recorder_t *recorder)
     fault_point("recorder-forget", NULL);
 
     recorder->state = RECORDER_FORGETTING;
-    recorder->failed = 0;
     recorder->answers =
         recorder_group_forget(&recorder->group, recorder->links,
-                              recorder_forgotten, recorder);
+                              recorder_forgotten);
 
     if (recorder->answers == 0) {
-        recorder_again(recorder);
+        recorder_end(recorder);
     }
 }
 
@@ -279,49 +247,79 @@ recorder_forget(recorder_t *recorder)
 static void
 recorder_forgotten(void *data, const redisReply *reply)
 {
-    recorder_t  *recorder = data;
+    recorder_t         *recorder;
+    recorder_stream_t  *stream = data;
+
+    recorder = stream->owner;
 
     if (!recorder_answer(recorder, "XACK", reply)) {
-        recorder->failed = 1;
+        stream->failed = 1;
     }
 
-    if (--recorder->answers > 0 || (reply == NULL && !recorder->cluster)) {
-        return;
-    }
-
-    if (recorder->failed) {
-        recorder_again(recorder);
-        return;
-    }
-
-    fault_point("recorder-forgotten", NULL);
-    recorder_group_drop(&recorder->group);
-
-    if (recorder->full) {
-        recorder_read(recorder);
-
-    } else {
-        recorder_rest(recorder, RECORDER_RESTING, RECORDER_GATHER);
+    if (--recorder->answers == 0 && recorder->state == RECORDER_FORGETTING) {
+        fault_point("recorder-forgotten", NULL);
+        recorder_end(recorder);
     }
 }
 
 
-/* something failed: from the start, with what is pending, a little later */
-
-void
-recorder_again(recorder_t *recorder)
-{
-    recorder_group_drop(&recorder->group);
-    recorder->anew = 1;
-    recorder_rest(recorder, RECORDER_RESTING, RETRY_MIN);
-}
-
+/* what failed: again with what is pending, a little later */
 
 static void
-recorder_rest(recorder_t *recorder, recorder_state_e state, int64_t ms)
+recorder_end(recorder_t *recorder)
 {
-    recorder->state = state;
-    clock_arm(recorder->timer, ms);
+    bool                more;
+    size_t              i;
+    int64_t             at, now;
+    recorder_stream_t  *stream;
+
+    more = (recorder->group.nstreams == RECORDER_STREAMS);
+    now = clock_ms();
+
+    for (i = 0; i < recorder->group.nstreams; i++) {
+        stream = recorder->group.streams[i];
+
+        if (stream->failed) {
+            stream->behind = 1;
+            at = now + RECORDER_RETRY;
+
+        } else if (stream->full) {
+            more = true;
+            at = now;
+
+        } else {
+            at = stream->stays ? now + recorder->poll : -1;
+        }
+
+        recorder_streams_end(&recorder->streams, stream, at);
+    }
+
+    recorder_group_drop(&recorder->group);
+    recorder_rest(recorder, more ? 0 : RECORDER_GATHER);
+}
+
+
+/* until the next stream is to be read, and so long at least */
+
+static void
+recorder_rest(recorder_t *recorder, int64_t least)
+{
+    int64_t  now;
+
+    recorder->state = RECORDER_RESTING;
+    recorder->wake = recorder_streams_when(&recorder->streams);
+
+    if (recorder->wake == -1) {
+        return;
+    }
+
+    now = clock_ms();
+
+    if (recorder->wake < now + least) {
+        recorder->wake = now + least;
+    }
+
+    clock_arm(recorder->timer, recorder->wake - now);
 }
 
 
@@ -333,11 +331,8 @@ recorder_timer(evutil_socket_t fd, short events, void *data)
     if (recorder->state == RECORDER_WAITING) {
         recorder_write(recorder);
 
-    } else if (recorder->anew) {
-        recorder_groups(recorder);
-
-    } else {
-        recorder_read(recorder);
+    } else if (!recorder_read(recorder)) {
+        recorder_rest(recorder, RECORDER_GATHER);
     }
 }
 

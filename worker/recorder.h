@@ -1,6 +1,7 @@
 /*
- * The streams of records, <prefix>::sluice:records of each prefix of the
- * settings, into the store, in groups.
+ * The streams of records, <prefix>::sluice:records, into the store, in groups:
+ * those of each prefix of the settings, and those that somebody tells of, until
+ * they are empty.
  *
  * A record leaves its stream only after the store has it, and the store takes
  * any record twice without harm, so a crash of either side repeats some and
@@ -33,8 +34,12 @@ typedef struct recorder_s  recorder_t;
 recorder_t *recorder_open(struct event_base *base, const settings_t *settings,
     char **error);
 
-/* Nothing that was read is on its way to the store: a good time to close. */
-bool recorder_idle(const recorder_t *recorder);
+/*
+ * There are records in the stream of the prefix; `behind`: maybe some that were
+ * read, and left, by a process that is gone.  In the order in which they are
+ * told of, some in each group.
+ */
+void recorder_tell(recorder_t *recorder, const char *prefix, bool behind);
 
 /* Waits for what the store is doing, 2 s at most; the rest stays in Redis. */
 void recorder_close(recorder_t *recorder);

@@ -2,139 +2,47 @@
  * The entries of the streams, as Redis gives them and until they are gone.
  */
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "worker/recorder.h"
 #include "worker/recorder_group.h"
 
 
-static int group_stream(recorder_group_t *group, const redisReply *reply);
 static int group_room(recorder_group_t *group, size_t n);
 static int group_entry(recorder_group_t *group, recorder_stream_t *stream,
     const redisReply *reply);
 static int group_keep(recorder_group_t *group, recorder_entry_t *entry,
     const redisReply *text);
 static size_t group_forget(const recorder_group_t *group,
-    const recorder_stream_t *stream, sluice_redis_t *redis,
-    sluice_redis_reply_pt reply, void *data);
+    recorder_stream_t *stream, sluice_redis_t *redis,
+    sluice_redis_reply_pt reply);
 static size_t group_aside(const recorder_group_t *group,
     const recorder_entry_t *entry, sluice_redis_t *redis,
-    sluice_redis_reply_pt reply, void *data);
+    sluice_redis_reply_pt reply);
 static void group_ids(const recorder_group_t *group,
     const recorder_stream_t *stream, sluice_redis_t *redis);
 
 
-int
-recorder_group_init(recorder_group_t *group, const settings_t *settings)
+/* [[key, [entry, ...]]], or nil: there is nothing */
+
+ssize_t
+recorder_group_read(recorder_group_t *group, recorder_stream_t *stream,
+    const redisReply *reply)
 {
-    size_t              i, k;
-    const char         *prefix;
-    recorder_stream_t  *stream;
+    size_t             i;
+    const redisReply  *list;
 
-    memset(group, 0, sizeof(recorder_group_t));
-    group->streams = calloc(settings->nqueues + 1, sizeof(recorder_stream_t));
-
-    if (group->streams == NULL) {
-        return -1;
-    }
-
-    for (i = 0; i < settings->nqueues; i++) {
-        prefix = settings->queues[i].prefix;
-
-        for (k = 0; k < i; k++) {
-            if (strcmp(prefix, settings->queues[k].prefix) == 0) {
-                break;
-            }
-        }
-
-        if (k < i) {
-            continue;
-        }
-
-        stream = &group->streams[group->nstreams++];
-
-        if (sluice_keys_records(stream->key, sizeof(stream->key), prefix,
-                                strlen(prefix)) == 0)
-        {
-            return -1;
-        }
-
-        snprintf(stream->bad, sizeof(stream->bad), "%s:bad", stream->key);
-    }
-
-    return 0;
-}
-
-
-void
-recorder_group_free(recorder_group_t *group)
-{
-    recorder_group_drop(group);
-    free(group->streams);
-    memset(group, 0, sizeof(recorder_group_t));
-}
-
-
-void
-recorder_group_begin(recorder_group_t *group)
-{
-    size_t  i;
-
-    for (i = 0; i < group->nstreams; i++) {
-        group->streams[i].n = 0;
-    }
-
-    group->longest = 0;
-}
-
-
-int
-recorder_group_read(recorder_group_t *group, const redisReply *reply)
-{
-    size_t  i;
-
-    /* nil: nothing came while it blocked */
-
-    if (reply->type != REDIS_REPLY_ARRAY) {
-        return 0;
-    }
-
-    for (i = 0; i < reply->elements; i++) {
-        if (group_stream(group, reply->element[i]) != 0) {
-            return -1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-group_stream(recorder_group_t *group, const redisReply *reply)
-{
-    size_t              i;
-    const redisReply   *list;
-    recorder_stream_t  *stream;
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
-        || reply->element[0]->type != REDIS_REPLY_STRING
-        || reply->element[1]->type != REDIS_REPLY_ARRAY)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1
+        || reply->element[0]->type != REDIS_REPLY_ARRAY
+        || reply->element[0]->elements != 2
+        || reply->element[0]->element[1]->type != REDIS_REPLY_ARRAY)
     {
         return 0;
     }
 
-    list = reply->element[1];
-    stream = NULL;
+    list = reply->element[0]->element[1];
 
-    for (i = 0; i < group->nstreams; i++) {
-        if (strcmp(group->streams[i].key, reply->element[0]->str) == 0) {
-            stream = &group->streams[i];
-            break;
-        }
-    }
-
-    if (stream == NULL || list->elements == 0) {
+    if (list->elements == 0) {
         return 0;
     }
 
@@ -148,11 +56,7 @@ group_stream(recorder_group_t *group, const redisReply *reply)
         }
     }
 
-    if (list->elements > group->longest) {
-        group->longest = list->elements;
-    }
-
-    return 0;
+    return (ssize_t) list->elements;
 }
 
 
@@ -237,7 +141,7 @@ group_entry(recorder_group_t *group, recorder_stream_t *stream,
 
     log_event(LOG_ERROR_, "record_malformed", "stream", "%s", stream->key,
               "entry", "%s", entry->id, "bytes", "%zu", entry->len,
-              "kept_in", "%s", stream->bad, NULL);
+              "kept_in", "%s:bad", stream->key, NULL);
 
     return 0;
 }
@@ -280,18 +184,13 @@ recorder_group_drop(recorder_group_t *group)
     free(group->entries);
     free(group->records);
     free(group->aside);
-    group->entries = NULL;
-    group->records = NULL;
-    group->aside = NULL;
-    group->nentries = 0;
-    group->nrecords = 0;
-    group->naside = 0;
+    memset(group, 0, sizeof(recorder_group_t));
 }
 
 
 size_t
 recorder_group_forget(const recorder_group_t *group, links_t *links,
-    sluice_redis_reply_pt reply, void *data)
+    sluice_redis_reply_pt reply)
 {
     size_t              i, answers;
     sluice_redis_t     *redis;
@@ -303,17 +202,16 @@ recorder_group_forget(const recorder_group_t *group, links_t *links,
         if (group->entries[i].bad) {
             stream = group->entries[i].stream;
             redis = link_redis(links_of(links, stream->key));
-            answers += group_aside(group, &group->entries[i], redis, reply,
-                                   data);
+            answers += group_aside(group, &group->entries[i], redis, reply);
         }
     }
 
     for (i = 0; i < group->nstreams; i++) {
-        stream = &group->streams[i];
+        stream = group->streams[i];
 
-        if (stream->n > 0) {
+        if (stream->n > 0 && !stream->failed) {
             redis = link_redis(links_of(links, stream->key));
-            answers += group_forget(group, stream, redis, reply, data);
+            answers += group_forget(group, stream, redis, reply);
         }
     }
 
@@ -327,9 +225,11 @@ recorder_group_forget(const recorder_group_t *group, links_t *links,
  */
 
 static size_t
-group_forget(const recorder_group_t *group, const recorder_stream_t *stream,
-    sluice_redis_t *redis, sluice_redis_reply_pt reply, void *data)
+group_forget(const recorder_group_t *group, recorder_stream_t *stream,
+    sluice_redis_t *redis, sluice_redis_reply_pt reply)
 {
+    stream->failed = 1;
+
     if (sluice_redis_begin(redis, 2 + stream->n, clock_ms())
         != SLUICE_REDIS_OK)
     {
@@ -340,7 +240,7 @@ group_forget(const recorder_group_t *group, const recorder_stream_t *stream,
     sluice_redis_arg(redis, stream->key, strlen(stream->key));
     group_ids(group, stream, redis);
 
-    if (sluice_redis_end(redis, reply, data) != SLUICE_REDIS_OK) {
+    if (sluice_redis_end(redis, reply, stream) != SLUICE_REDIS_OK) {
         return 0;
     }
 
@@ -356,20 +256,39 @@ group_forget(const recorder_group_t *group, const recorder_stream_t *stream,
                      sizeof(RECORDER_CONSUMERS) - 1);
     group_ids(group, stream, redis);
 
-    return (sluice_redis_end(redis, reply, data) == SLUICE_REDIS_OK) ? 2 : 1;
+    if (sluice_redis_end(redis, reply, stream) != SLUICE_REDIS_OK) {
+        return 1;
+    }
+
+    stream->failed = 0;
+
+    return 2;
 }
 
 
+/* not deleted below when it cannot be queued */
+
 static size_t
 group_aside(const recorder_group_t *group, const recorder_entry_t *entry,
-    sluice_redis_t *redis, sluice_redis_reply_pt reply, void *data)
+    sluice_redis_t *redis, sluice_redis_reply_pt reply)
 {
-    if (sluice_redis_begin(redis, 8, clock_ms()) != SLUICE_REDIS_OK) {
+    size_t              len;
+    recorder_stream_t  *stream;
+
+    stream = entry->stream;
+    len = strlen(stream->key);
+
+    if (stream->failed
+        || sluice_redis_begin(redis, 8, clock_ms()) != SLUICE_REDIS_OK)
+    {
+        stream->failed = 1;
         return 0;
     }
 
     sluice_redis_arg(redis, "XADD", 4);
-    sluice_redis_arg(redis, entry->stream->bad, strlen(entry->stream->bad));
+    sluice_redis_arg_begin(redis, len + 4);
+    sluice_redis_piece(redis, stream->key, len);
+    sluice_redis_piece(redis, ":bad", 4);
     sluice_redis_arg(redis, "MAXLEN", 6);
     sluice_redis_arg(redis, "~", 1);
     sluice_redis_arg_int(redis, RECORDER_BAD);
@@ -378,7 +297,12 @@ group_aside(const recorder_group_t *group, const recorder_entry_t *entry,
     sluice_redis_arg(redis, entry->len ? group->aside + entry->at : "",
                      entry->len);
 
-    return (sluice_redis_end(redis, reply, data) == SLUICE_REDIS_OK) ? 1 : 0;
+    if (sluice_redis_end(redis, reply, stream) != SLUICE_REDIS_OK) {
+        stream->failed = 1;
+        return 0;
+    }
+
+    return 1;
 }
 
 

@@ -1,79 +1,137 @@
+/*
+ * Each stream is read by itself, those of one read in one go, and none blocks:
+ * none waits for another, or for another's node of a cluster.
+ */
+
 #include <string.h>
 #include "worker/recorder_parts.h"
 
 
-#define CONSUMER     "sluiced"
-#define LEFT_BEHIND  10000    /* ms between two looks for it */
+#define CONSUMER      "sluiced"
+#define LEFT_BEHIND   10000    /* ms between two looks for it */
+#define STREAM_COUNT  16       /* of one stream in one read, at least */
 
 
-static void recorder_grouped(void *data, const redisReply *reply);
-static bool recorder_read_from(recorder_t *recorder, size_t first, size_t n);
-static void recorder_entries(void *data, const redisReply *reply);
+static void recorder_asked(recorder_t *recorder);
+static void recorder_ask(recorder_t *recorder, recorder_stream_t *stream);
+static void recorder_make(recorder_stream_t *stream, sluice_redis_t *redis);
+static void recorder_made(void *data, const redisReply *reply);
+static void recorder_read_from(recorder_stream_t *stream,
+    sluice_redis_t *redis, const char *from, sluice_redis_reply_pt entries);
+static void recorder_left(void *data, const redisReply *reply);
+static void recorder_new(void *data, const redisReply *reply);
 
 
-/* of the i-th stream */
-
-link_t *
-recorder_link(const recorder_t *recorder, size_t i)
-{
-    return links_of(recorder->links, recorder->group.streams[i].key);
-}
-
-
-void
-recorder_groups(recorder_t *recorder)
+bool
+recorder_read(recorder_t *recorder)
 {
     size_t              i;
-    link_t             *link;
+    int64_t             now;
+    recorder_group_t   *group;
     recorder_stream_t  *stream;
 
-    recorder->state = RECORDER_OPENING;
-    recorder->anew = 0;
-    recorder->failed = 0;
-    recorder->answers = 0;
-    recorder->behind = 1;
+    now = clock_ms();
+    group = &recorder->group;
 
-    for (i = 0; i < recorder->group.nstreams; i++) {
-        stream = &recorder->group.streams[i];
-        link = recorder_link(recorder, i);
+    if (now - recorder->looked >= LEFT_BEHIND) {
+        recorder->looked = now;
 
-        if (recorder->cluster && (stream->made || !link_ready(link))) {
-            continue;
-        }
-
-        stream->made = false;
-
-        if (sluice_redis_command(link_redis(link), clock_ms(),
-                                 recorder_grouped, stream, "XGROUP", "CREATE",
-                                 stream->key, RECORDER_CONSUMERS, "0",
-                                 "MKSTREAM", NULL)
-            == SLUICE_REDIS_OK)
-        {
-            recorder->answers++;
-
-        } else {
-            recorder->failed = 1;
+        for (stream = recorder->streams.first; stream; stream = stream->next) {
+            stream->behind = 1;
         }
     }
 
-    if (recorder->answers == 0 && recorder->cluster) {
-        recorder_read(recorder);
+    group->nstreams = recorder_streams_next(&recorder->streams, now,
+                                            group->streams);
 
-    } else if (recorder->answers == 0) {
-        recorder_again(recorder);
+    if (group->nstreams == 0) {
+        return false;
+    }
+
+    recorder->state = RECORDER_READING;
+    recorder->count = RECORDER_GROUP / group->nstreams;
+
+    if (recorder->count < STREAM_COUNT) {
+        recorder->count = STREAM_COUNT;
+    }
+
+    /* one more, so that no answer is the last before all are asked */
+
+    recorder->answers = 1;
+
+    for (i = 0; i < group->nstreams; i++) {
+        recorder_ask(recorder, group->streams[i]);
+    }
+
+    recorder_asked(recorder);
+
+    return true;
+}
+
+
+static void
+recorder_asked(recorder_t *recorder)
+{
+    if (--recorder->answers == 0 && recorder->state == RECORDER_READING) {
+        recorder_took(recorder);
     }
 }
 
 
 static void
-recorder_grouped(void *data, const redisReply *reply)
+recorder_ask(recorder_t *recorder, recorder_stream_t *stream)
+{
+    link_t  *link;
+
+    link = links_of(recorder->links, stream->key);
+
+    if (!link_ready(link)) {
+        stream->failed = 1;
+        return;
+    }
+
+    if (!stream->made) {
+        recorder_make(stream, link_redis(link));
+    }
+
+    if (stream->behind) {
+        stream->behind = 0;
+        recorder_read_from(stream, link_redis(link), "0", recorder_left);
+    }
+
+    recorder_read_from(stream, link_redis(link), ">", recorder_new);
+}
+
+
+static void
+recorder_make(recorder_stream_t *stream, sluice_redis_t *redis)
+{
+    recorder_t  *recorder;
+
+    recorder = stream->owner;
+
+    if (sluice_redis_command(redis, clock_ms(), recorder_made, stream,
+                             "XGROUP", "CREATE", stream->key,
+                             RECORDER_CONSUMERS, "0", "MKSTREAM", NULL)
+        == SLUICE_REDIS_OK)
+    {
+        recorder->answers++;
+
+    } else {
+        stream->failed = 1;
+    }
+}
+
+
+/* or it is there already */
+
+static void
+recorder_made(void *data, const redisReply *reply)
 {
     recorder_t         *recorder;
     recorder_stream_t  *stream = data;
 
     recorder = stream->owner;
-
-    /* or it is there already */
 
     stream->made = (reply != NULL && reply->type == REDIS_REPLY_ERROR
                     && strncmp(reply->str, "BUSYGROUP",
@@ -81,78 +139,24 @@ recorder_grouped(void *data, const redisReply *reply)
                    || recorder_answer(recorder, "XGROUP", reply);
 
     if (!stream->made) {
-        recorder->failed = 1;
+        stream->failed = 1;
     }
 
-    if (--recorder->answers > 0 || (reply == NULL && !recorder->cluster)) {
-        return;
-    }
-
-    if (recorder->failed && !recorder->cluster) {
-        recorder_again(recorder);
-        return;
-    }
-
-    recorder_read(recorder);
+    recorder_asked(recorder);
 }
 
 
-void
-recorder_read(recorder_t *recorder)
+static void
+recorder_read_from(recorder_stream_t *stream, sluice_redis_t *redis,
+    const char *from, sluice_redis_reply_pt entries)
 {
-    int64_t  now;
-    size_t   i;
+    recorder_t  *recorder;
 
-    now = clock_ms();
+    recorder = stream->owner;
 
-    if (now - recorder->looked >= LEFT_BEHIND) {
-        recorder->behind = 1;
-    }
-
-    if (recorder->behind) {
-        recorder->looked = now;
-    }
-
-    recorder->state = RECORDER_READING;
-    recorder->full = 0;
-    recorder->answers = 0;
-    recorder_group_begin(&recorder->group);
-
-    if (!recorder->cluster) {
-        (void) recorder_read_from(recorder, 0, recorder->group.nstreams);
-
-    } else {
-        for (i = 0; i < recorder->group.nstreams; i++) {
-            if (!recorder->group.streams[i].made) {
-                recorder->anew = 1;
-
-            } else if (link_ready(recorder_link(recorder, i))) {
-                (void) recorder_read_from(recorder, i, 1);
-            }
-        }
-    }
-
-    if (recorder->answers == 0) {
-        recorder_again(recorder);
-    }
-}
-
-
-static bool
-recorder_read_from(recorder_t *recorder, size_t first, size_t n)
-{
-    size_t              i;
-    sluice_redis_t     *redis;
-    recorder_stream_t  *streams;
-
-    streams = recorder->group.streams + first;
-    redis = link_redis(recorder_link(recorder, first));
-
-    if (sluice_redis_begin(redis, (recorder->cluster ? 7 : 9) + 2 * n,
-                           clock_ms())
-        != SLUICE_REDIS_OK)
-    {
-        return false;
+    if (sluice_redis_begin(redis, 9, clock_ms()) != SLUICE_REDIS_OK) {
+        stream->failed = 1;
+        return;
     }
 
     sluice_redis_arg(redis, "XREADGROUP", 10);
@@ -162,59 +166,76 @@ recorder_read_from(recorder_t *recorder, size_t first, size_t n)
     sluice_redis_arg(redis, CONSUMER, sizeof(CONSUMER) - 1);
     sluice_redis_arg(redis, "COUNT", 5);
     sluice_redis_arg_int(redis, (int64_t) recorder->count);
-
-    if (!recorder->cluster) {
-        sluice_redis_arg(redis, "BLOCK", 5);
-        sluice_redis_arg_int(redis, RECORDER_BLOCK);
-    }
-
     sluice_redis_arg(redis, "STREAMS", 7);
+    sluice_redis_arg(redis, stream->key, strlen(stream->key));
+    sluice_redis_arg(redis, from, 1);
 
-    for (i = 0; i < n; i++) {
-        sluice_redis_arg(redis, streams[i].key, strlen(streams[i].key));
+    if (sluice_redis_end(redis, entries, stream) == SLUICE_REDIS_OK) {
+        recorder->answers++;
+
+    } else {
+        stream->failed = 1;
+    }
+}
+
+
+/* true: there may be more */
+
+static bool
+recorder_entries(recorder_stream_t *stream, const redisReply *reply)
+{
+    ssize_t      n;
+    recorder_t  *recorder;
+
+    n = -1;
+    recorder = stream->owner;
+
+    if (recorder_answer(recorder, "XREADGROUP", reply)) {
+        n = recorder_group_read(&recorder->group, stream, reply);
     }
 
-    for (i = 0; i < n; i++) {
-        sluice_redis_arg(redis, recorder->behind ? "0" : ">", 1);
+    /* NOGROUP: somebody deleted the stream, so its group is made anew */
+
+    if (n < 0) {
+        stream->failed = 1;
+        stream->made = 0;
     }
 
-    if (sluice_redis_end(redis, recorder_entries, streams) != SLUICE_REDIS_OK) {
+    if (n < (ssize_t) recorder->count) {
         return false;
     }
 
-    recorder->answers++;
+    stream->full = 1;
 
     return true;
 }
 
 
 static void
-recorder_entries(void *data, const redisReply *reply)
+recorder_left(void *data, const redisReply *reply)
 {
     recorder_t         *recorder;
     recorder_stream_t  *stream = data;
 
     recorder = stream->owner;
 
-    if (reply == NULL && !recorder->cluster) {
-        return;
+    if (recorder_entries(stream, reply)) {
+        stream->behind = 1;
     }
 
-    /* NOGROUP: somebody deleted the stream, so its group is made anew */
+    recorder_asked(recorder);
+}
 
-    if (!recorder_answer(recorder, "XREADGROUP", reply)
-        || recorder_group_read(&recorder->group, reply) != 0)
-    {
-        if (!recorder->cluster) {
-            recorder_again(recorder);
-            return;
-        }
 
-        stream->made = false;
-        recorder->anew = 1;
-    }
+static void
+recorder_new(void *data, const redisReply *reply)
+{
+    recorder_t         *recorder;
+    recorder_stream_t  *stream = data;
 
-    if (--recorder->answers == 0) {
-        recorder_took(recorder);
-    }
+    recorder = stream->owner;
+
+    (void) recorder_entries(stream, reply);
+
+    recorder_asked(recorder);
 }

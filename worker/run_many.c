@@ -15,6 +15,7 @@
 #include "worker/wake.h"
 
 
+#define MANY_PREFIX  (SLUICE_KEYS_NAME_MAX + 3)
 #define MANY_REST  10000    /* ms without a job until a queue is closed */
 #define MANY_TRIM  1024     /* closed queues whose memory is given back */
 #define MANY_NEW   1000     /* queues that words alone told of, in MANY_REST */
@@ -57,6 +58,21 @@ many_found(void *data, const char *name, size_t len)
     known = roster_find(run->many->roster, name, len);
 
     return known ? known : roster_add(run->many->roster, name, len);
+}
+
+
+/* "{acme}" of "{acme}:messages", and where it ends there */
+
+static const char *
+many_prefix(char prefix[MANY_PREFIX], const known_t *known)
+{
+    const char  *end;
+
+    end = strchr(known->name, '}');
+    snprintf(prefix, MANY_PREFIX, "%.*s", (int) (end + 1 - known->name),
+             known->name);
+
+    return end;
 }
 
 
@@ -282,7 +298,7 @@ static void
 many_stock(run_t *run, known_t *known)
 {
     int          n;
-    char         prefix[SLUICE_KEYS_NAME_MAX + 3];
+    char         prefix[MANY_PREFIX];
     many_t      *many;
     stock_t     *stock;
     const char  *end;
@@ -306,9 +322,7 @@ many_stock(run_t *run, known_t *known)
     stock->run = run;
     stock->known = known;
 
-    end = strchr(known->name, '}');
-    snprintf(prefix, sizeof(prefix), "%.*s", (int) (end + 1 - known->name),
-             known->name);
+    end = many_prefix(prefix, known);
     n = snprintf(stock->marker, sizeof(stock->marker), "%s:marker",
                  known->name);
 
@@ -409,16 +423,23 @@ many_on_listen(void *data)
 
 
 static void
-many_told(void *data, known_t *known, bool jobs, bool stalled, int64_t due)
+many_told(void *data, known_t *known, bool jobs, bool stalled, bool records,
+    int64_t due)
 {
-    run_t    *run = data;
-    many_t   *many;
+    char         prefix[MANY_PREFIX];
+    run_t       *run = data;
+    many_t      *many;
 
     many = run->many;
 
+    if (records && run->recorder) {
+        (void) many_prefix(prefix, known);
+        recorder_tell(run->recorder, prefix, true);
+    }
+
     /* the settings may have changed since it was asked for */
 
-    if (!run_works(run, known->name, strlen(known->name))) {
+    if (known->queue || !run_works(run, known->name, strlen(known->name))) {
         return;
     }
 

@@ -46,6 +46,7 @@ struct run_queue_s {
     admit_t                 *admit;
     void                    *known;      /* run_many.c's, or NULL */
     bool                     many;       /* its tenant is not listed */
+    bool                     wrote;      /* records, of which nobody heard */
     bool                     leaving;    /* no longer in the settings */
 };
 

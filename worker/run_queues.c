@@ -248,6 +248,11 @@ run_on_tick(evutil_socket_t fd, short what, void *data)
     for (p = &run->queues; *p; /* void */ ) {
         queue = *p;
 
+        if (queue->wrote && run->recorder) {
+            queue->wrote = false;
+            recorder_tell(run->recorder, queue->conf->prefix, false);
+        }
+
         if (((queue->leaving && lane_idle(queue->lane))
              || (queue->known && many_rests(run, queue)))
             && admit_idle(queue->admit))

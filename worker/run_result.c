@@ -239,6 +239,10 @@ run_gone(void *data, slot_t *slot)
         event_free(work->hold);
     }
 
+    if (work->record || work->events.nrecords) {
+        work->queue->wrote = true;
+    }
+
     if (work->events.result) {
         events_free(&work->events);
     }

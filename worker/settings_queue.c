@@ -110,11 +110,6 @@ settings_any(settings_t *settings, cfg_t *sec)
                        queue->name);
     }
 
-    if (queue->kind != QUEUE_NOOP && settings->store) {
-        settings_error(sec, "queue \"%s\": tenant \"*\" and store exclude each"
-                       " other for kind send and events", cfg_title(sec));
-    }
-
     pattern = &settings->patterns[settings->npatterns++];
     *pattern = *queue;
 

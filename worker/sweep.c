@@ -149,14 +149,13 @@ sweep_on_told(void *data, const redisReply *reply)
     for (i = 0; i < call->n; i++) {
         call->known[i]->asked = 0;
 
-        if (reply && reply->type == REDIS_REPLY_ARRAY
-            && call->known[i]->queue == NULL)
-        {
+        if (reply && reply->type == REDIS_REPLY_ARRAY) {
             what = reply->element[2 * i]->integer;
             due = reply->element[2 * i + 1]->integer;
 
             sweep->conf.tells(sweep->conf.data, call->known[i],
-                              (what & 1) != 0, (what & 2) != 0, due);
+                              (what & 1) != 0, (what & 2) != 0,
+                              (what & 4) != 0, due);
         }
     }
 
@@ -221,7 +220,7 @@ sweep_ask(sweep_t *sweep, known_t **known, size_t n)
 }
 
 
-/* those that are worked on need no look; those that are gone no record */
+/* those that are gone need no record any more */
 
 static size_t
 sweep_choose(sweep_t *sweep, known_t **found)
@@ -235,12 +234,12 @@ sweep_choose(sweep_t *sweep, known_t **found)
     for (i = 0; i < all; i++) {
         known = found[i];
 
-        if (known->queue || known->asked) {
+        if (known->asked) {
             continue;
         }
 
-        if (known->round != sweep->round && known->due == NULL
-            && known->stock == NULL)
+        if (known->round != sweep->round && known->queue == NULL
+            && known->due == NULL && known->stock == NULL)
         {
             roster_remove(sweep->conf.roster, known);
             continue;

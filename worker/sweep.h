@@ -1,6 +1,6 @@
 /*
  * Round after round over all queues of any tenant: the registry says which
- * there are, lua/sweep.lua which of those that nobody works on have something.
+ * there are, lua/sweep.lua which of them have something.
  * A round takes an interval, or longer when that were more than a hundredth of
  * Redis' time.
  */
@@ -26,10 +26,11 @@ typedef struct {
     /* a name of the registry: its record, or NULL */
     known_t  *(*found)(void *data, const char *name, size_t len);
 
-    /* of a record without a queue: a job can be taken; nobody has looked for
-       stalled jobs; when the first delayed one is due (ms since 1970), or 0 */
+    /* of a record: a job can be taken; nobody has looked for stalled jobs; its
+       tenant has records; when the first delayed job is due (ms since 1970),
+       or 0 */
     void      (*tells)(void *data, known_t *known, bool jobs, bool stalled,
-                       int64_t due);
+                       bool records, int64_t due);
     void       *data;
 } sweep_conf_t;
 

@@ -131,6 +131,13 @@ async function swept(server) {
     await redis.hdel('bull:q:meta', 'paused');
     await redis.del('bull:q:stalled-check');
     await is([3, 0], 'both');
+    const records = 'bull::sluice:records';
+    await redis.xadd(records, '1-1', 'r', '{}');
+    await is([7, 0], 'and records');
+    tap.is(await sweep('bull:none:', '{acme}:none:'), [4, 0, 0, 0],
+        'records of a prefix are those of each of its queues');
+    await redis.xdel(records, '1-1');
+    await is([3, 0], 'a stream that is empty again');
 
     await redis.flushall();
     const queue = new Queue('q', { connection: server.connection });
@@ -142,11 +149,13 @@ async function swept(server) {
     for (const key of ['wait', 'prioritized', 'delayed', 'active', 'meta']) {
         await redis.set(`bull:q:${key}`, 'x');
     }
+    await redis.set(records, 'x');
     await is([0, 0], 'keys of other types');
-    tap.is((await redis.keys('*')).length, 5, 'nothing is written');
+    tap.is((await redis.keys('*')).length, 6, 'nothing is written');
 
     for (const [bases, shape] of [[Array(101).fill('a:b:'), /1 to 100 KEYS/],
-        [['a:b:', 'a:b'], /KEYS\[2\] must be/]]) {
+        [['a:b:', 'a:b'], /KEYS\[2\] must be/],
+        [['b:'], /KEYS\[1\] must be/]]) {
         const error = await sweep(...bases).catch((e) => e.message);
         tap.ok(shape.test(error), String(shape), error);
     }

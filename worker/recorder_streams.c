@@ -1,0 +1,194 @@
+#include <stdlib.h>
+#include <string.h>
+#include "worker/recorder_streams.h"
+
+
+int
+recorder_streams_init(recorder_streams_t *streams, void *owner)
+{
+    memset(streams, 0, sizeof(recorder_streams_t));
+    streams->owner = owner;
+    streams->names = roster_open();
+
+    return (streams->names != NULL) ? 0 : -1;
+}
+
+
+void
+recorder_streams_free(recorder_streams_t *streams)
+{
+    recorder_stream_t  *stream;
+
+    while (streams->first != NULL) {
+        stream = streams->first;
+        streams->first = stream->next;
+        free(stream);
+    }
+
+    roster_close(streams->names);
+    memset(streams, 0, sizeof(recorder_streams_t));
+}
+
+
+static void
+streams_append(recorder_streams_t *streams, recorder_stream_t *stream)
+{
+    stream->next = NULL;
+    stream->prev = streams->last;
+
+    if (streams->last != NULL) {
+        streams->last->next = stream;
+    } else {
+        streams->first = stream;
+    }
+
+    streams->last = stream;
+}
+
+
+static void
+streams_unlink(recorder_streams_t *streams, recorder_stream_t *stream)
+{
+    if (stream->prev != NULL) {
+        stream->prev->next = stream->next;
+    } else {
+        streams->first = stream->next;
+    }
+
+    if (stream->next != NULL) {
+        stream->next->prev = stream->prev;
+    } else {
+        streams->last = stream->prev;
+    }
+}
+
+
+static recorder_stream_t *
+streams_add(recorder_streams_t *streams, const char *key)
+{
+    size_t              len;
+    recorder_stream_t  *stream;
+
+    len = strlen(key);
+    stream = calloc(1, sizeof(recorder_stream_t) + len + 1);
+
+    if (stream == NULL) {
+        return NULL;
+    }
+
+    stream->known = roster_add(streams->names, key, len);
+
+    if (stream->known == NULL) {
+        free(stream);
+        return NULL;
+    }
+
+    memcpy(stream->key, key, len);
+    stream->known->queue = stream;
+    stream->owner = streams->owner;
+    stream->at = -1;
+    stream->behind = 1;
+    streams_append(streams, stream);
+
+    return stream;
+}
+
+
+recorder_stream_t *
+recorder_streams_tell(recorder_streams_t *streams, const char *key,
+    int64_t at, bool behind)
+{
+    known_t            *known;
+    recorder_stream_t  *stream;
+
+    known = roster_find(streams->names, key, strlen(key));
+    stream = known ? known->queue : streams_add(streams, key);
+
+    if (stream == NULL) {
+        return NULL;
+    }
+
+    stream->again = stream->reading;
+
+    /* while it fails a word is no reason to hurry */
+
+    if (stream->at == -1 || (at < stream->at && !stream->failed)) {
+        stream->at = at;
+    }
+
+    if (behind) {
+        stream->behind = 1;
+    }
+
+    return stream;
+}
+
+
+size_t
+recorder_streams_next(recorder_streams_t *streams, int64_t now,
+    recorder_stream_t **chosen)
+{
+    size_t              i, n;
+    recorder_stream_t  *stream;
+
+    n = 0;
+
+    for (stream = streams->first; stream != NULL && n < RECORDER_STREAMS;
+         stream = stream->next)
+    {
+        if (stream->at != -1 && stream->at <= now) {
+            chosen[n++] = stream;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        stream = chosen[i];
+        streams_unlink(streams, stream);
+        streams_append(streams, stream);
+
+        stream->at = -1;
+        stream->n = 0;
+        stream->reading = 1;
+        stream->again = 0;
+        stream->full = 0;
+        stream->failed = 0;
+    }
+
+    return n;
+}
+
+
+void
+recorder_streams_end(recorder_streams_t *streams, recorder_stream_t *stream,
+    int64_t at)
+{
+    stream->reading = 0;
+
+    if (!stream->again || stream->failed) {
+        stream->at = at;
+    }
+
+    if (stream->at == -1 && !stream->stays) {
+        streams_unlink(streams, stream);
+        roster_remove(streams->names, stream->known);
+        free(stream);
+    }
+}
+
+
+int64_t
+recorder_streams_when(const recorder_streams_t *streams)
+{
+    int64_t             at;
+    recorder_stream_t  *stream;
+
+    at = -1;
+
+    for (stream = streams->first; stream != NULL; stream = stream->next) {
+        if (stream->at != -1 && (at == -1 || stream->at < at)) {
+            at = stream->at;
+        }
+    }
+
+    return at;
+}

@@ -1,0 +1,72 @@
+/*
+ * The streams of records that there are to read, and which of them are next.
+ * Those of the settings stay; those that somebody told of go when they were
+ * read to their end.  Pure.
+ */
+
+#ifndef SLUICE_WORKER_RECORDER_STREAMS_H
+#define SLUICE_WORKER_RECORDER_STREAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "worker/roster.h"
+
+
+#define RECORDER_STREAMS  64    /* of one read */
+
+
+typedef struct recorder_stream_s  recorder_stream_t;
+
+struct recorder_stream_s {
+    recorder_stream_t  *prev, *next;
+    known_t            *known;
+    void               *owner;       /* recorder.c's */
+    int64_t             at;          /* when it is to be read, ms */
+    size_t              n;           /* entries of it in the group */
+    unsigned            stays:1;     /* it is of the settings */
+    unsigned            reading:1;   /* from its choice to its end */
+    unsigned            again:1;     /* somebody told of it meanwhile */
+
+    /* recorder_read.c's; the last two of one reading */
+    unsigned            made:1;      /* its consumer group is there */
+    unsigned            behind:1;    /* some may have been left behind */
+    unsigned            full:1;      /* it may have more than was read */
+    unsigned            failed:1;    /* a command was not, or badly, answered */
+    char                key[];
+};
+
+typedef struct {
+    recorder_stream_t  *first, *last;    /* the last was read last */
+    roster_t           *names;
+    void               *owner;
+} recorder_streams_t;
+
+
+/* 0, or -1 out of memory */
+int recorder_streams_init(recorder_streams_t *streams, void *owner);
+void recorder_streams_free(recorder_streams_t *streams);
+
+/*
+ * There are records in the stream of that key, to be read from `at` on; with
+ * `behind`, maybe some that another reader left.  NULL: out of memory.
+ */
+recorder_stream_t *recorder_streams_tell(recorder_streams_t *streams,
+    const char *key, int64_t at, bool behind);
+
+/* Those that are next, at most RECORDER_STREAMS: each must be ended. */
+size_t recorder_streams_next(recorder_streams_t *streams, int64_t now,
+    recorder_stream_t **chosen);
+
+/*
+ * It was read: to be read again from `at` on, or not before somebody tells of
+ * it (-1), which ends one that does not stay.
+ */
+void recorder_streams_end(recorder_streams_t *streams,
+    recorder_stream_t *stream, int64_t at);
+
+/* When one is to be read, as `at` of the first; -1 none. */
+int64_t recorder_streams_when(const recorder_streams_t *streams);
+
+
+#endif
