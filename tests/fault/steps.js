@@ -94,7 +94,7 @@ class Course {
         house.closing.push(() => this.queue.close());
         this.settings = { lock: '700ms', stalled: '300ms', concurrency: 50,
             max_stalled: 1000, keep_completed: -1, keep_completed_age: '0s',
-            kind: 'send', ...settings };
+            kind: 'send', tenants: 't', ...settings };
         this.top = top;
         this.ids = [];
         this.open = new Map();     /* id -> at how many kills it was open */
@@ -121,10 +121,10 @@ schedule "again" { retry = "20ms 20ms 20ms" }
 channel "w" { base_url = "${graph.url}" token = "T" timeout = "10s" }
 number "${SENDER}" { rate = 100000 }
 ${this.top}
-queue "q" { tenants = {"t"} ${all.kind === 'send'
+queue "q" { ${all.kind === 'send'
     ? 'channel = "w" schedule = "again"' : ''}
 ${Object.entries(all).map(([key, value]) => `${key} = ${text(value)}`)
-        .join('\n')} }
+        .join('\n').replace(/^tenants = (.*)$/m, 'tenants = {$1}')} }
 `, `db-${this.db}.conf`);
     }
 
@@ -157,6 +157,9 @@ ${Object.entries(all).map(([key, value]) => `${key} = ${text(value)}`)
             data: message(this.to(first + k)),
             opts: { jobId: `m-${first + k}`, ...options(first + k) } }));
         this.ids.push(...jobs.map((job) => job.opts.jobId));
+        if (this.settings.tenants === '*') {
+            await this.redis.sadd('sluice:queues', '{t}:q');
+        }
         for (let done = false; !done;) {
             done = await this.queue.addBulk(jobs).catch(() => rest(20));
         }
