@@ -513,11 +513,22 @@ async function readers(house, worker) {
 
     const acme = { name: 'm', key: ACME };
     let one;
-    await until(async () => {
-        one = reader(null, acme);
+    const room = (options) => until(async () => {
+        one = reader(null, options);
         await until(() => one.status, 'an answer');
-        return one.status === 200;
+        return one.status === 200 && one;
     }, 'room for a reader');
+    const own = [];
+    while (own.length < 16) {
+        own.push(await room(acme));
+    }
+    own.push(await room());
+    one = reader(null, acme);
+    await until(() => one.status, 'an answer');
+    is(one.status, 503, 'a tenant has no more than 16, others find room');
+    own.forEach((each) => each.request.destroy());
+
+    await room(acme);
     fs.writeFileSync(path.join(dir, 'acme.key'), 'another');
     worker.signal('SIGHUP');
     await until(() => one.ended, 'the end of a reader');

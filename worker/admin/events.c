@@ -17,11 +17,15 @@
 #define EVENTS_WRITE    60              /* s */
 #define EVENTS_COUNT    "100"           /* of one question */
 #define EVENTS_READERS  64
+#define EVENTS_OWN      16              /* of them, of the keys of a tenant */
 #define EVENTS_BEHIND   (256 * 1024)    /* bytes that a reader may leave */
 #define EVENTS_ID       48
 
 
-typedef struct {
+typedef struct stream_s  stream_t;
+
+struct stream_s {
+    LIST_ENTRY(stream_s)       next;
     call_t                    *call;
     struct evhttp_connection  *connection;
     struct event              *timer;
@@ -30,7 +34,7 @@ typedef struct {
     int64_t                    told;       /* clock_ms() */
     bool                       asking;
     bool                       closed;
-} stream_t;
+};
 
 
 static void stream_ask(stream_t *stream);
@@ -39,7 +43,7 @@ static void stream_ask(stream_t *stream);
 static void
 stream_free(stream_t *stream)
 {
-    (*call_readers(stream->call))--;
+    LIST_REMOVE(stream, next);
 
     if (stream->timer) {
         event_free(stream->timer);
@@ -245,6 +249,41 @@ stream_on_timer(evutil_socket_t fd, short what, void *data)
 }
 
 
+/* A tenant's readers leave room for those of others. */
+
+static bool
+stream_room(call_t *call)
+{
+    size_t     all, own;
+    stream_t  *stream;
+
+    all = 0;
+    own = 0;
+
+    LIST_FOREACH (stream, call_streams(call), next) {
+        all++;
+
+        /* a tenant of settings that are no more is not looked at */
+
+        if (call->tenant && call_current(stream->call)
+            && stream->call->tenant
+            && strcmp(stream->call->tenant, call->tenant) == 0)
+        {
+            own++;
+        }
+    }
+
+    if (all >= EVENTS_READERS || own >= EVENTS_OWN) {
+        call_problem(call, 503, NULL, "there are %d readers of events%s"
+                     " already", own < EVENTS_OWN ? EVENTS_READERS
+                     : EVENTS_OWN, own < EVENTS_OWN ? "" : " of this tenant");
+        return false;
+    }
+
+    return true;
+}
+
+
 static void
 stream_begin(call_t *call, const char *last)
 {
@@ -254,9 +293,7 @@ stream_begin(call_t *call, const char *last)
     struct evhttp_connection  *connection;
     const struct timeval       slow = { EVENTS_WRITE, 0 };
 
-    if (*call_readers(call) >= EVENTS_READERS) {
-        call_problem(call, 503, NULL, "there are %d readers of events"
-                     " already", EVENTS_READERS);
+    if (!stream_room(call)) {
         return;
     }
 
@@ -283,7 +320,7 @@ stream_begin(call_t *call, const char *last)
     stream->connection = connection;
     snprintf(stream->last, sizeof(stream->last), "%s", last);
     snprintf(stream->key, sizeof(stream->key), "%sevents", call->queue.base);
-    (*call_readers(call))++;
+    LIST_INSERT_HEAD(call_streams(call), stream, next);
 
     /* NGINX would keep the events until a buffer is full */
 

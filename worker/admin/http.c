@@ -29,7 +29,7 @@ struct admin_s {
     const settings_t  *settings;
     zones_t           *zones;
     char              *path;      /* of the unix socket */
-    size_t             readers;   /* of events */
+    struct streams_s   streams;
     size_t             edition;   /* of the settings */
 };
 
@@ -92,10 +92,10 @@ call_zones(call_t *call)
 }
 
 
-size_t *
-call_readers(call_t *call)
+struct streams_s *
+call_streams(call_t *call)
 {
-    return &call->admin->readers;
+    return &call->admin->streams;
 }
 
 

@@ -6,6 +6,7 @@
 #ifndef SLUICE_WORKER_ADMIN_PARTS_H
 #define SLUICE_WORKER_ADMIN_PARTS_H
 
+#include <sys/queue.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include "worker/admin/admin.h"
@@ -17,6 +18,9 @@
 
 
 typedef struct call_s  call_t;
+
+/* of events, now: events.c */
+LIST_HEAD(streams_s, stream_s);
 
 /* what is next, when a call over many jobs goes on */
 typedef void (*call_next_pt)(call_t *call);
@@ -52,7 +56,7 @@ struct call_s {
 
 sluice_redis_t *call_redis(call_t *call);
 const settings_t *call_settings(call_t *call);
-size_t *call_readers(call_t *call);     /* of events, now */
+struct streams_s *call_streams(call_t *call);
 bool call_current(call_t *call);        /* no reload since its check */
 zones_t *call_zones(call_t *call);
 
