@@ -154,13 +154,14 @@ typedef struct {
 /*
  * A page of a state: n <= QUEUE_ADMIN_BATCH jobs behind the first `offset`.
  * Newest first, or else in the order in which they are taken or were finished.
- * The ids of a paused queue of BullMQ 5 are in `paused`.
+ * The ids of a paused queue of BullMQ 5 are in `paused`.  Several jobs of more
+ * than `most` bytes of text are not read to their end: then rows is NULL.
  */
 typedef void (*queue_paged_pt)(void *data, queue_read_e result,
     const queue_row_t *rows, size_t n);
 sluice_redis_result_e queue_page(sluice_redis_t *redis, const queue_t *queue,
     job_state_e state, bool paused, bool newest, int64_t offset, size_t n,
-    queue_paged_pt done, void *data);
+    size_t most, queue_paged_pt done, void *data);
 
 
 #endif

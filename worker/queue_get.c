@@ -11,6 +11,7 @@
 
 
 #define GET_FIELDS  12
+#define GET_AHEAD   8     /* rows asked for at once: what is over `most` */
 
 
 const char *const  queue_states[] = {
@@ -61,6 +62,8 @@ struct get_s {
     queue_counts_t     counts;
     job_state_e        state;
     bool               reversed;     /* the ids of a page */
+    size_t             asked;        /* rows */
+    size_t             bytes, most;  /* of their text */
     queue_row_t       *rows;
     char             **texts;        /* GET_FIELDS a row, then the ids */
     size_t             n;
@@ -362,6 +365,7 @@ page_text(get_t *get, size_t i, const redisReply *reply)
 
     memcpy(text, reply->str, (size_t) reply->len + 1);
     get->texts[i] = text;
+    get->bytes += (size_t) reply->len;
 
     return text;
 }
@@ -403,6 +407,30 @@ page_row(get_t *get, size_t i, const redisReply *reply)
 }
 
 
+static bool
+page_fits(const get_t *get)
+{
+    return get->n <= 1 || get->bytes <= get->most;
+}
+
+
+static void
+page_ask(get_t *get)
+{
+    while (get->asked < get->n && page_fits(get)
+           && get->sent - get->answered < GET_AHEAD)
+    {
+        if (get_send(get, "HMGET", get->rows[get->asked++].id, page_fields,
+                     GET_FIELDS)
+            != SLUICE_REDIS_OK)
+        {
+            get->result = QUEUE_READ_AWAY;
+            return;
+        }
+    }
+}
+
+
 /* the ids, then a row each */
 
 static void
@@ -412,7 +440,11 @@ page_answer(get_t *get, size_t i, const redisReply *reply)
     queue_row_t  *row;
 
     if (i > 0) {
-        page_row(get, i - 1, reply);
+        if (page_fits(get)) {
+            page_row(get, i - 1, reply);
+            page_ask(get);
+        }
+
         return;
     }
 
@@ -442,12 +474,10 @@ page_answer(get_t *get, size_t i, const redisReply *reply)
         row = &get->rows[k];
         row->id = page_text(get, n * GET_FIELDS + k,
                             reply->element[get->reversed ? n - 1 - k : k]);
+    }
 
-        if (get_send(get, "HMGET", row->id, page_fields, GET_FIELDS)
-            != SLUICE_REDIS_OK)
-        {
-            get->result = QUEUE_READ_AWAY;
-        }
+    if (get->result == QUEUE_READ_OK) {
+        page_ask(get);
     }
 }
 
@@ -458,15 +488,16 @@ page_finish(get_t *get)
     bool  fine;
 
     fine = get->result == QUEUE_READ_OK;
-    get->done.paged(get->data, get->result, fine ? get->rows : NULL,
+    get->done.paged(get->data, get->result,
+                    fine && page_fits(get) ? get->rows : NULL,
                     fine ? get->n : 0);
 }
 
 
 sluice_redis_result_e
 queue_page(sluice_redis_t *redis, const queue_t *queue, job_state_e state,
-    bool paused, bool newest, int64_t offset, size_t n, queue_paged_pt done,
-    void *data)
+    bool paused, bool newest, int64_t offset, size_t n, size_t most,
+    queue_paged_pt done, void *data)
 {
     char         first[24], last[24];
     get_t       *get;
@@ -483,6 +514,7 @@ queue_page(sluice_redis_t *redis, const queue_t *queue, job_state_e state,
     get->answer = page_answer;
     get->finish = page_finish;
     get->done.paged = done;
+    get->most = most;
     key = (state == STATE_WAITING && paused) ? GET_PAUSED : (size_t) state;
     from = offset;
     to = offset + (int64_t) n - 1;

@@ -278,9 +278,9 @@ on_page(void *data, queue_read_e result, const queue_row_t *rows, size_t n)
 {
     size_t  i;
 
-    sprintf(got, "%d:", (int) result);
+    sprintf(got, "%d:%s", (int) result, n > 0 && rows == NULL ? " large" : "");
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; rows && i < n; i++) {
         sprintf(got + strlen(got), " %s=%s/%s/%d/%d%s", rows[i].id,
                 rows[i].name, rows[i].reason, (int) rows[i].timestamp,
                 (int) rows[i].attempts, rows[i].gone ? "/gone" : "");
@@ -425,10 +425,20 @@ test_getters(void **state)
     for (i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
         CALL(queue_page(redis, &queue, pages[i].state, pages[i].paused,
                         pages[i].newest, pages[i].offset, (size_t) pages[i].n,
-                        on_page, NULL));
+                        1000, on_page, NULL));
 
         assert_string_equal(got, pages[i].page);
     }
+
+    /* one job is shown whatever it has, of several none */
+
+    CALL(queue_page(redis, &queue, STATE_FAILED, false, true, 0, 1, 1, on_page,
+                    NULL));
+    assert_string_equal(got, "0: h=n-h/boom/1000/3");
+
+    CALL(queue_page(redis, &queue, STATE_FAILED, false, true, 0, 9, 1, on_page,
+                    NULL));
+    assert_string_equal(got, "0: large");
 
     for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
         CALL(queue_state(redis, &queue, states[i][0], on_state, NULL));
@@ -460,7 +470,7 @@ test_lost(void **state)
     assert_string_equal(got, "not called");
 
     assert_int_equal(queue_page(other, &queue, STATE_FAILED, false, true, 0,
-                                5, on_page, NULL), SLUICE_REDIS_OK);
+                                5, 1000, on_page, NULL), SLUICE_REDIS_OK);
     sluice_redis_lost(other);
     assert_string_equal(got, "1:");
 

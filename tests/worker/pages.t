@@ -97,6 +97,7 @@ run(async () => {
     await fill(house.redis, 'bull:long:', JOBS);
 
     const worker = house.run(`admin { listen = "unix:${socketPath}" key = "k" }
+        queue "big" { kind = noop prefix = "bull" stalled = 1h }
         queue "short" { kind = noop prefix = "bull" stalled = 1h }
         queue "long" { kind = noop prefix = "bull" stalled = 1h }`);
     await worker.ready();
@@ -150,5 +151,20 @@ run(async () => {
     /* LPOS is of `active`, which holds what workers have */
     is([...seen].filter((name) => /^(keys|[shz]?scan|smembers|sort)$/
         .test(name)), [], `nothing was searched: ${[...seen].join(' ')}`);
+    /* what is too much is not read: 8 jobs are asked for at once */
+    await house.redis.eval(`
+        for i = 1, 100 do
+            redis.call('HSET', KEYS[1] .. i, 'name', 'n', 'data',
+                       '"' .. ('x'):rep(1048576) .. '"', 'timestamp', i)
+            redis.call('LPUSH', KEYS[1] .. 'wait', i)
+        end`, 1, 'bull:big:');
+    const big = '/queue/big/jobs?count=';
+    const refused = await cost(house.redis, 'GET', `${big}100`, 400);
+    is(refused.json.field, 'count', '100 jobs of 1 MB are refused');
+    ok(refused.calls.hmget <= 16 + 1 + 8,
+        `of which ${refused.calls.hmget} are read`);
+    is((await cost(house.redis, 'GET', `${big}15`)).json.jobs.length, 15,
+        '15 are a page');
+
     is(await worker.stop(), 0, 'a clean end');
 });

@@ -6,7 +6,9 @@
 
 
 #define JOBS_PAGE   20
-#define JOBS_BYTES  (16 * 1024 * 1024)    /* of a page, unless it is one job */
+/* of a page, unless it is one job: all else of sluiced waits while it is
+   written */
+#define JOBS_BYTES  (16 * 1024 * 1024)
 
 
 static void jobs_counted(void *data, queue_read_e result,
@@ -105,8 +107,8 @@ jobs_counted(void *data, queue_read_e result, const queue_counts_t *counts)
                                       counts->paused
                                       && call->queue.bullmq == 5,
                                       true, (call->page - 1) * call->count,
-                                      (size_t) call->count, jobs_paged,
-                                      call));
+                                      (size_t) call->count, JOBS_BYTES,
+                                      jobs_paged, call));
 }
 
 
@@ -177,23 +179,6 @@ jobs_row(const queue_row_t *row, job_state_e state)
 }
 
 
-/* all else of sluiced waits while a page is written */
-
-static bool
-jobs_fit(const queue_row_t *rows, size_t n)
-{
-    size_t  i, bytes;
-
-    for (i = 0, bytes = 0; i < n; i++) {
-        bytes += strlen(rows[i].name) + strlen(rows[i].data)
-                 + strlen(rows[i].opts) + strlen(rows[i].progress)
-                 + strlen(rows[i].returnvalue) + strlen(rows[i].reason);
-    }
-
-    return n == 1 || bytes <= JOBS_BYTES;
-}
-
-
 static void
 jobs_paged(void *data, queue_read_e result, const queue_row_t *rows, size_t n)
 {
@@ -205,7 +190,7 @@ jobs_paged(void *data, queue_read_e result, const queue_row_t *rows, size_t n)
         return;
     }
 
-    if (!jobs_fit(rows, n)) {
+    if (rows == NULL) {
         call_problem(call, 400, "count", "these jobs are more than 16 MB: ask"
                      " for fewer");
         return;
