@@ -159,6 +159,12 @@ ngx_http_sluice_load_ask(ngx_http_sluice_tenants_t *tenants,
         return;
     }
 
+    /* a cursor says nothing to another server: it is loaded anew in a moment */
+
+    if (cursor && link != tenants->link) {
+        return;
+    }
+
     tenants->link = link;
 
     if (cursor) {
