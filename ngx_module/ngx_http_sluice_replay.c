@@ -15,7 +15,6 @@
 
 static void ngx_http_sluice_replay_step(ngx_event_t *ev);
 static void ngx_http_sluice_replay_begin(ngx_http_sluice_replay_t *replay);
-static void ngx_http_sluice_replay_pass(ngx_http_sluice_spool_t *spool);
 static ngx_uint_t ngx_http_sluice_replay_open(ngx_http_sluice_spool_t *spool);
 static void ngx_http_sluice_replay_next(ngx_http_sluice_spool_t *spool);
 static void ngx_http_sluice_replay_post(ngx_http_sluice_spool_t *spool,
@@ -169,11 +168,7 @@ ngx_http_sluice_replay_step(ngx_event_t *ev)
         ngx_http_sluice_replay_next(spool);
     }
 
-    /* a WAIT is shared: nobody waits for its end to make a call */
-
-    if (link->replaying == spool
-        && (!spool->replay.calling || spool->replay.unwaited))
-    {
+    if (link->replaying == spool && !spool->replay.calling) {
         ngx_http_sluice_replay_pass(spool);
     }
 }
@@ -184,7 +179,7 @@ ngx_http_sluice_replay_step(ngx_event_t *ev)
  * with the pause after the call, or when there is no call to be made.
  */
 
-static void
+void
 ngx_http_sluice_replay_pass(ngx_http_sluice_spool_t *spool)
 {
     ngx_queue_t              *q;

@@ -436,6 +436,12 @@ ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool)
 
     replay->calling = 1;
 
+    /* a WAIT is shared: nobody waits for its end to make a call */
+
+    if (spool->link->replaying == spool) {
+        ngx_http_sluice_replay_pass(spool);
+    }
+
     ngx_post_event(&replay->link->flush, &ngx_posted_events);
 }
 

@@ -290,6 +290,8 @@ void ngx_http_sluice_replay_destroy(ngx_http_sluice_spool_t *spool);
 /* The same after a pause, ms */
 void ngx_http_sluice_replay_later(ngx_http_sluice_spool_t *spool,
     ngx_msec_t pause);
+/* The turn, which it has, is the next one's that waits for it. */
+void ngx_http_sluice_replay_pass(ngx_http_sluice_spool_t *spool);
 /* Bytes from `pos` on are set aside. */
 void ngx_http_sluice_replay_aside(ngx_http_sluice_spool_t *spool, size_t len);
 /* The file was run: it ends. */

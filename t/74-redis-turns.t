@@ -63,5 +63,56 @@ ok(wait_long(sub { !(() = glob "$dir/*.spool") }), 'no file is left');
 
 ok(log_clean(), 'log');
 ok(stop_nginx(), 'nginx ends');
+stop_node($_) for @nodes;
+
+# a node whose replica has stopped holds up only what is for that node
+
+@nodes = start_cluster(3, replicas => 1, timeout => 600000);
+$seeds = join ',', map { node_address($_) } @nodes;
+$registry = master_of(slot_of('sluice:queues'), @nodes);
+
+my $server = 'location /x { sluice_verify none;
+                            sluice_enqueue q id=$arg_id tenant=$arg_t; }';
+my $conf = "sluice_spool $dir size=64m;
+            sluice_redis redis+cluster://$seeds wait_replicas=1";
+my ($one, $two) = grep { $_ != $registry } @nodes[0 .. 2];
+my ($held, $free) = map { tenant_of($_, @nodes) } $one, $two;
+my @copies = map { my $of = $_; grep { ($_->{replica_of} || 0) == $of } @nodes }
+             $one, $two;
+
+nginx(http => "$conf timeout=1s wait_timeout=200ms;", server => $server);
+
+ok(wait_long(sub { post("/x?t=$_&id=0", '{}') == 200 }), 'replicas')
+    for $held, $free;
+
+kill 'STOP', $_->{pid} for @copies;
+stop_node($_) for $one, $two;
+%statuses = ();
+$statuses{answer($_) =~ m{ (\d+) } ? $1 : 0}++
+    for map { my $t = $_; map { send_post("/x?t=$t&id=$_", $body) } 1 .. 20 }
+        $held, $free;
+is_deeply(\%statuses, { 200 => 40 }, 'for both: 200');
+is(() = glob("$dir/*.spool"), 2, 'a file for each');
+start_node($_) for $one, $two;
+
+SluiceServer::write_conf(http => "$conf timeout=240s wait_timeout=120s;",
+                         server => $server);
+kill 'HUP', pid();
+
+sub waits { node($one, 'INFO', 'commandstats') =~ /_wait:calls=(\d+)/;
+            return $1 // 0 }
+
+ok(wait_long(sub { workers() == 1 && node($one, 'INFO', 'clients')
+                                     =~ /blocked_clients:1/ }), 'one waits');
+my $waits = waits();
+kill 'CONT', $copies[1]{pid};
+ok(wait_long(sub { (() = glob "$dir/*.spool") == 1 }), 'the other is replayed');
+is(waits(), $waits, 'meanwhile');
+kill 'CONT', $copies[0]{pid};
+ok(wait_long(sub { !(() = glob "$dir/*.spool") }), 'then this one');
+
+is(node($_->[0], 'LLEN', "{$_->[1]}:q:wait"), 20, 'each once')
+    for [$one, $held], [$two, $free];
+ok(stop_nginx(), 'nginx ends');
 
 done_testing();
