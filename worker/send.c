@@ -1,26 +1,27 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include "worker/link.h"
+#include "worker/hub.h"
 #include "worker/send.h"
 
 
 #define SEND_CONNECT    10000    /* ms for a connection, at most */
-#define SEND_SPARE      256      /* handles kept for the next requests */
 #define SEND_KEEPALIVE  60L      /* s */
 #define SEND_RETRY_AFTER  86400    /* s */
+#define SEND_BUFFER     4096L    /* a request's, to read an answer into */
+#define SEND_KEPT       4096     /* bytes for an answer kept for the next */
 
 
 struct send_s {
     sender_t            *sender;
+    hub_t               *hub;             /* NULL: in line */
     CURL                *easy;
     struct curl_slist   *headers;
     char                *body;
     size_t               len, size;
     send_pt              done;
     void                *data;
-    send_t              *prev, *next;     /* of those open, or in line */
-    unsigned             waiting:1;       /* in line */
+    send_t              *prev, *next;     /* of its list */
 };
 
 typedef struct {
@@ -30,19 +31,14 @@ typedef struct {
 
 struct sender_s {
     struct event_base  *base;
-    CURLM              *multi;
-    struct event       *timer;
     struct event       *start;            /* of what waits in line */
+    hub_t             **hubs;
+    size_t              nhubs;
     send_list_t         open;             /* libcurl has them */
     send_list_t         line;             /* wait until it may */
+    send_list_t         spare;            /* for the next requests */
     size_t              limit;
-    CURL               *spare[SEND_SPARE];
-    size_t              nspare;
 };
-
-
-static void sender_check(sender_t *sender);
-static void sender_next(sender_t *sender);
 
 
 static void
@@ -82,31 +78,47 @@ send_list_remove(send_list_t *list, send_t *send)
 
 
 static void
+send_destroy(send_t *send)
+{
+    curl_easy_cleanup(send->easy);
+    curl_slist_free_all(send->headers);
+    free(send->body);
+    free(send);
+}
+
+
+static void
 send_free(send_t *send)
 {
     sender_t  *sender;
 
     sender = send->sender;
 
-    send_list_remove(send->waiting ? &sender->line : &sender->open, send);
+    if (send->hub) {
+        hub_remove(send->hub, send->easy);
+        send_list_remove(&sender->open, send);
 
-    if (send->easy) {
-        if (!send->waiting) {
-            curl_multi_remove_handle(sender->multi, send->easy);
-        }
+    } else {
+        send_list_remove(&sender->line, send);
+    }
 
-        if (sender->nspare < SEND_SPARE) {
-            curl_easy_reset(send->easy);
-            sender->spare[sender->nspare++] = send->easy;
-
-        } else {
-            curl_easy_cleanup(send->easy);
-        }
+    if (sender->spare.n >= sender->limit) {
+        send_destroy(send);
+        return;
     }
 
     curl_slist_free_all(send->headers);
-    free(send->body);
-    free(send);
+    send->headers = NULL;
+    send->hub = NULL;
+    send->len = 0;
+
+    if (send->size > SEND_KEPT) {
+        free(send->body);
+        send->body = NULL;
+        send->size = 0;
+    }
+
+    send_list_add(&sender->spare, send);
 }
 
 
@@ -147,7 +159,10 @@ send_finish(send_t *send, CURLcode code)
 {
     long        request;
     answer_t    answer;
+    sender_t   *sender;
     curl_off_t  seconds, pretransfer;
+
+    sender = send->sender;
 
     memset(&answer, 0, sizeof(answer_t));
     request = 0;
@@ -171,6 +186,66 @@ send_finish(send_t *send, CURLcode code)
 
     send->done(send->data, &answer);
     send_free(send);
+    event_active(sender->start, 0, 0);
+}
+
+
+static void
+send_on_end(CURL *easy, CURLcode code)
+{
+    send_t  *send;
+
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &send);
+    send_finish(send, code);
+}
+
+
+/* ------------------------------------------------------------------- sender */
+
+static size_t
+sender_part(const sender_t *sender, size_t i)
+{
+    size_t  before;
+
+    before = i * HUB_REQUESTS;
+
+    if (before >= sender->limit) {
+        return 0;
+    }
+
+    return (sender->limit - before < HUB_REQUESTS) ? sender->limit - before
+                                                   : HUB_REQUESTS;
+}
+
+
+/* the first with room, whose connections are most likely there already */
+
+static hub_t *
+sender_hub(sender_t *sender)
+{
+    size_t   i;
+    hub_t  **hubs, *hub;
+
+    for (i = 0; i < sender->nhubs; i++) {
+        if (sender->hubs[i]->open < sender->hubs[i]->limit) {
+            return sender->hubs[i];
+        }
+    }
+
+    hubs = realloc(sender->hubs, (i + 1) * sizeof(hub_t *));
+
+    if (hubs == NULL) {
+        return NULL;
+    }
+
+    sender->hubs = hubs;
+    hub = hub_open(sender->base, sender_part(sender, i), send_on_end);
+
+    if (hub) {
+        sender->hubs[sender->nhubs++] = hub;
+    }
+
+    return hub;
 }
 
 
@@ -181,134 +256,107 @@ send_finish(send_t *send, CURLcode code)
  */
 
 static void
-sender_next(sender_t *sender)
+sender_on_start(evutil_socket_t fd, short what, void *data)
 {
-    send_t  *send;
+    send_t    *send;
+    sender_t  *sender = data;
 
     while (sender->line.first && sender->open.n < sender->limit) {
         send = sender->line.first;
+        send->hub = sender_hub(sender);
+
+        if (send->hub == NULL) {
+            send_finish(send, CURLE_OUT_OF_MEMORY);
+            continue;
+        }
 
         send_list_remove(&sender->line, send);
         send_list_add(&sender->open, send);
-        send->waiting = 0;
 
-        if (curl_multi_add_handle(sender->multi, send->easy) != CURLM_OK) {
+        if (!hub_add(send->hub, send->easy)) {
             send_finish(send, CURLE_FAILED_INIT);
         }
     }
 }
 
 
-/* --------------------------------------------------- libcurl on libevent */
-
 static void
-sender_on_event(evutil_socket_t fd, short what, void *data)
+sender_spare(sender_t *sender, size_t n)
 {
-    int        running;
-    sender_t  *sender = data;
+    send_t  *send;
 
-    curl_multi_socket_action(sender->multi, fd,
-                             ((what & EV_READ) ? CURL_CSELECT_IN : 0)
-                             | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0),
-                             &running);
-    sender_check(sender);
+    while (sender->spare.n > n) {
+        send = sender->spare.first;
+
+        send_list_remove(&sender->spare, send);
+        send_destroy(send);
+    }
 }
 
 
-static void
-sender_on_timer(evutil_socket_t fd, short what, void *data)
+void
+sender_limit(sender_t *sender, int connections)
 {
-    int        running;
-    sender_t  *sender = data;
+    size_t  i;
 
-    curl_multi_socket_action(sender->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    sender_check(sender);
-}
+    sender->limit = connections;
 
-
-static int
-sender_want_socket(CURL *easy, curl_socket_t fd, int what, void *user,
-    void *socket)
-{
-    short          events;
-    sender_t      *sender = user;
-    struct event  *event = socket;
-
-    if (event) {
-        event_free(event);
-        curl_multi_assign(sender->multi, fd, NULL);
+    for (i = 0; i < sender->nhubs; i++) {
+        hub_limit(sender->hubs[i], sender_part(sender, i));
     }
 
-    if (what == CURL_POLL_REMOVE) {
-        return 0;
-    }
-
-    events = EV_PERSIST | ((what & CURL_POLL_IN) ? EV_READ : 0)
-             | ((what & CURL_POLL_OUT) ? EV_WRITE : 0);
-
-    event = event_new(sender->base, fd, events, sender_on_event, sender);
-
-    if (event == NULL || event_add(event, NULL) != 0) {
-        return -1;
-    }
-
-    curl_multi_assign(sender->multi, fd, event);
-
-    return 0;
-}
-
-
-static int
-sender_want_timer(CURLM *multi, long ms, void *user)
-{
-    sender_t  *sender = user;
-
-    if (ms < 0) {
-        event_del(sender->timer);
-        return 0;
-    }
-
-    clock_arm(sender->timer, ms);
-
-    return 0;
-}
-
-
-static void
-sender_check(sender_t *sender)
-{
-    int       left;
-    send_t   *send;
-    CURLMsg  *message;
-
-    while ((message = curl_multi_info_read(sender->multi, &left)) != NULL) {
-
-        if (message->msg == CURLMSG_DONE) {
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &send);
-            send_finish(send, message->data.result);
-        }
-    }
-
-    sender_next(sender);
+    sender_spare(sender, sender->limit);
+    event_active(sender->start, 0, 0);
 }
 
 
 /* ---------------------------------------------------------------- requests */
 
-static int
-send_prepare(send_t *send, const request_t *request)
+/* what is the same for all of them */
+
+static send_t *
+send_new(sender_t *sender)
 {
-    char               **header;
-    CURL                *easy;
-    int64_t              connect;
-    struct curl_slist   *list;
+    CURL    *easy;
+    send_t  *send;
+
+    send = calloc(1, sizeof(send_t));
+    easy = curl_easy_init();
+
+    if (send == NULL || easy == NULL) {
+        curl_easy_cleanup(easy);
+        free(send);
+        return NULL;
+    }
+
+    send->sender = sender;
+    send->easy = easy;
+
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, send);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, SEND_KEEPALIVE);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluiced");
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, SEND_BUFFER);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, send_on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, send);
+
+    return send;
+}
+
+
+static int
+send_headers(send_t *send, char **header)
+{
+    struct curl_slist  *list;
 
     /* no round trip for "100 Continue" before a long body */
     send->headers = curl_slist_append(NULL, "Expect:");
 
-    for (header = request->headers; header && *header && send->headers;
-         header++)
-    {
+    for ( /* void */ ; header && *header && send->headers; header++) {
         list = curl_slist_append(send->headers, *header);
 
         if (list == NULL) {
@@ -318,19 +366,25 @@ send_prepare(send_t *send, const request_t *request)
         send->headers = list;
     }
 
-    if (send->headers == NULL) {
+    return send->headers ? 0 : -1;
+}
+
+
+/* all that may differ is set anew, for the handle had another request before */
+
+static int
+send_prepare(send_t *send, const request_t *request)
+{
+    CURL     *easy;
+    int64_t   connect;
+
+    if (send_headers(send, request->headers) != 0) {
         return -1;
     }
 
     easy = send->easy;
     connect = (request->timeout < SEND_CONNECT) ? request->timeout
                                                 : SEND_CONNECT;
-
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, send);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
 
     /*
      * To share a new connection, when the handshake tells HTTP/2.  Without TLS
@@ -339,13 +393,8 @@ send_prepare(send_t *send, const request_t *request)
 
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
                      (long) (strncmp(request->url, "https:", 6) == 0));
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, SEND_KEEPALIVE);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) request->timeout);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) connect);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluiced");
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, send_on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, send);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, send->headers);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                      (curl_off_t) request->body_len);
@@ -362,22 +411,24 @@ sender_send(sender_t *sender, const request_t *request, send_pt done,
 {
     send_t  *send;
 
-    send = calloc(1, sizeof(send_t));
+    send = sender->spare.last;    /* warmest in the caches */
 
-    if (send == NULL) {
-        return NULL;
+    if (send) {
+        send_list_remove(&sender->spare, send);
+
+    } else {
+        send = send_new(sender);
+
+        if (send == NULL) {
+            return NULL;
+        }
     }
 
-    send->sender = sender;
     send->done = done;
     send->data = data;
-    send->easy = sender->nspare ? sender->spare[--sender->nspare]
-                                : curl_easy_init();
-
-    send->waiting = 1;
     send_list_add(&sender->line, send);
 
-    if (send->easy == NULL || send_prepare(send, request) != 0) {
+    if (send_prepare(send, request) != 0) {
         send_free(send);
         return NULL;
     }
@@ -394,7 +445,7 @@ sender_cancel(send_t *send)
     bool       waiting;
     sender_t  *sender;
 
-    waiting = send->waiting;
+    waiting = (send->hub == NULL);
     sender = send->sender;
 
     send_free(send);
@@ -404,25 +455,7 @@ sender_cancel(send_t *send)
 }
 
 
-static void
-sender_on_start(evutil_socket_t fd, short what, void *data)
-{
-    sender_next(data);
-}
-
-
-void
-sender_limit(sender_t *sender, int connections)
-{
-    curl_multi_setopt(sender->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
-                      (long) connections);
-    curl_multi_setopt(sender->multi, CURLMOPT_MAXCONNECTS,
-                      (long) connections);
-
-    sender->limit = connections;
-    event_active(sender->start, 0, 0);
-}
-
+/* --------------------------------------------------------------- life time */
 
 sender_t *
 sender_open(struct event_base *base, int connections)
@@ -437,23 +470,12 @@ sender_open(struct event_base *base, int connections)
     }
 
     sender->base = base;
-    sender->multi = curl_multi_init();
-    sender->timer = event_new(base, -1, 0, sender_on_timer, sender);
     sender->start = event_new(base, -1, 0, sender_on_start, sender);
 
-    if (sender->multi == NULL || sender->timer == NULL
-        || sender->start == NULL)
-    {
+    if (sender->start == NULL) {
         sender_close(sender);
         return NULL;
     }
-
-    curl_multi_setopt(sender->multi, CURLMOPT_SOCKETFUNCTION,
-                      sender_want_socket);
-    curl_multi_setopt(sender->multi, CURLMOPT_SOCKETDATA, sender);
-    curl_multi_setopt(sender->multi, CURLMOPT_TIMERFUNCTION,
-                      sender_want_timer);
-    curl_multi_setopt(sender->multi, CURLMOPT_TIMERDATA, sender);
 
     sender_limit(sender, connections);
 
@@ -472,20 +494,16 @@ sender_close(sender_t *sender)
         send_free(sender->open.first);
     }
 
-    while (sender->nspare) {
-        curl_easy_cleanup(sender->spare[--sender->nspare]);
+    sender_spare(sender, 0);
+
+    while (sender->nhubs) {
+        hub_close(sender->hubs[--sender->nhubs]);
     }
 
-    if (sender->multi) {
-        curl_multi_cleanup(sender->multi);
-    }
+    free(sender->hubs);
 
     if (sender->start) {
         event_free(sender->start);
-    }
-
-    if (sender->timer) {
-        event_free(sender->timer);
     }
 
     free(sender);
