@@ -27,6 +27,25 @@ attempt_ms(const json_t *value)
 }
 
 
+/* BullMQ writes "attempts":0 into each job; few say more of them */
+
+static bool
+attempt_is_own(const char *opts)
+{
+    size_t                 offset;
+    sluice_json_value_t    value;
+    sluice_json_pointer_t  pointer;
+
+    (void) sluice_json_pointer(&pointer, "/attempts", 9);
+
+    return sluice_json_scan((const uint8_t *) opts, strlen(opts), &pointer, 1,
+                            &value, &offset)
+           != SLUICE_JSON_OK
+           || (value.type == SLUICE_JSON_NUMBER
+               && (value.len != 1 || value.data[0] != '0'));
+}
+
+
 void
 attempt_schedule(sluice_retry_t *schedule, const job_t *job,
     const sluice_retry_t *queue)
@@ -36,6 +55,10 @@ attempt_schedule(sluice_retry_t *schedule, const job_t *job,
     const char  *type;
 
     *schedule = *queue;
+
+    if (!attempt_is_own(job->opts)) {
+        return;
+    }
 
     opts = json_loads(job->opts, 0, NULL);
     attempts = json_number_value(json_object_get(opts, "attempts"));

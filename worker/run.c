@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <event2/util.h>
+#include "core/json.h"
 #include "worker/attempt.h"
 #include "worker/fault.h"
 #include "worker/hooks.h"
@@ -342,25 +343,53 @@ run_send(work_t *work)
 }
 
 
+/* dst: six times as long as the text, and its NUL */
+
+static void
+run_escape(char *dst, const char *text)
+{
+    dst[sluice_json_escape((uint8_t *) dst, (const uint8_t *) text,
+                           strlen(text))] = '\0';
+}
+
+
+/* the job's return value, and what answers a second job with its id */
+
+static void
+run_sent_texts(work_t *work, const verdict_t *verdict)
+{
+    char  id[sizeof(work->id) * 6], provider[sizeof(verdict->provider_id) * 6];
+
+    run_escape(id, work->id);
+    run_escape(provider, verdict->provider_id);
+
+    if (asprintf(&work->value, "{\"id\":\"%s\",\"provider_id\":\"%s\"}",
+                 id, provider)
+        == -1)
+    {
+        work->value = NULL;
+    }
+
+    if (asprintf(&work->claim, "{\"id\":\"%s\",\"provider_id\":\"%s\","
+                 "\"timestamp\":%lld}", id, provider,
+                 (long long) work->slot->job->timestamp)
+        == -1)
+    {
+        work->claim = NULL;
+    }
+}
+
+
 static void
 run_sent(work_t *work, const verdict_t *verdict)
 {
     job_t    *job;
     slot_t   *slot;
-    json_t   *root;
 
     slot = work->slot;
     job = slot->job;
 
-    root = json_pack("{s:s, s:s}", "id", work->id,
-                     "provider_id", verdict->provider_id);
-
-    if (root) {
-        work->value = json_dumps(root, JSON_COMPACT);
-        json_object_set_new(root, "timestamp", json_integer(job->timestamp));
-        work->claim = json_dumps(root, JSON_COMPACT);
-        json_decref(root);
-    }
+    run_sent_texts(work, verdict);
 
     if (work->claim) {
         slot->result.claim = work->claim;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <curl/curl.h>
+#include "core/json.h"
 #include "worker/channels/cloud_api_codes.h"
 #include "worker/worker.h"
 
@@ -27,7 +28,9 @@ static const char *cloud_api_body(request_t *request,
     const message_t *message, const char *job_id);
 static void cloud_api_verdict(verdict_t *verdict, const answer_t *answer);
 static void cloud_api_transport(verdict_t *verdict, const answer_t *answer);
+static bool cloud_api_plain(verdict_t *verdict, const answer_t *answer);
 static void cloud_api_accepted(verdict_t *verdict, const json_t *root);
+static bool cloud_api_sent(verdict_t *verdict, const char *id, size_t len);
 static void cloud_api_refused(verdict_t *verdict, const answer_t *answer,
     const json_t *error);
 static void cloud_api_foreign(verdict_t *verdict, const answer_t *answer);
@@ -213,6 +216,10 @@ cloud_api_verdict(verdict_t *verdict, const answer_t *answer)
         return;
     }
 
+    if (cloud_api_plain(verdict, answer)) {
+        return;
+    }
+
     root = (answer->body != NULL)
            ? json_loadb(answer->body, answer->body_len, JSON_ALLOW_NUL, NULL)
            : NULL;
@@ -251,12 +258,52 @@ cloud_api_transport(verdict_t *verdict, const answer_t *answer)
 }
 
 
+/* by far the most answers, in one pass: false when it is another one */
+
+static bool
+cloud_api_plain(verdict_t *verdict, const answer_t *answer)
+{
+    size_t                 i, offset;
+    sluice_json_value_t    values[3];
+    sluice_json_pointer_t  pointers[3];
+
+    static const char *const  members[] = {
+        "/error", "/messages/0/id", "/messages/0/message_status"
+    };
+
+    if (answer->status < 200 || answer->status >= 300 || answer->body == NULL) {
+        return false;
+    }
+
+    for (i = 0; i < 3; i++) {
+        (void) sluice_json_pointer(&pointers[i], members[i],
+                                   strlen(members[i]));
+    }
+
+    if (sluice_json_scan((const uint8_t *) answer->body, answer->body_len,
+                         pointers, 3, values, &offset)
+        != SLUICE_JSON_OK
+        || values[0].type != SLUICE_JSON_MISSING
+        || values[1].type != SLUICE_JSON_STRING || values[1].escaped
+        || (values[2].type != SLUICE_JSON_MISSING
+            && (values[2].len != 8
+                || memcmp(values[2].data, "accepted", 8) != 0))
+        || !cloud_api_sent(verdict, (const char *) values[1].data,
+                           values[1].len))
+    {
+        return false;
+    }
+
+    reason_add(verdict, "accepted", 64);
+
+    return true;
+}
+
+
 static void
 cloud_api_accepted(verdict_t *verdict, const json_t *root)
 {
-    size_t       len, i;
-    json_t      *id, *status;
-    const char  *p;
+    json_t  *id, *status;
 
     id = json_object_get(json_array_get(json_object_get(root, "messages"), 0),
                          "id");
@@ -269,21 +316,13 @@ cloud_api_accepted(verdict_t *verdict, const json_t *root)
         return;
     }
 
-    p = json_string_value(id);
-    len = json_string_length(id);
-
-    for (i = 0; i < len && (unsigned char) p[i] > ' ' && p[i] != 0x7f; i++) {
-        /* void */
-    }
-
-    if (len == 0 || i < len || len >= sizeof(verdict->provider_id)) {
+    if (!cloud_api_sent(verdict, json_string_value(id),
+                        json_string_length(id)))
+    {
         snprintf(verdict->reason, sizeof(verdict->reason),
                  "accepted with a messages[0].id that is none");
         return;
     }
-
-    verdict->kind = VERDICT_SENT;
-    memcpy(verdict->provider_id, p, len + 1);
 
     status = json_object_get(
                  json_array_get(json_object_get(root, "messages"), 0),
@@ -291,6 +330,27 @@ cloud_api_accepted(verdict_t *verdict, const json_t *root)
 
     reason_add(verdict, json_is_string(status) ? json_string_value(status)
                                                : "accepted", 64);
+}
+
+
+static bool
+cloud_api_sent(verdict_t *verdict, const char *id, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len && (unsigned char) id[i] > ' ' && id[i] != 0x7f; i++) {
+        /* void */
+    }
+
+    if (len == 0 || i < len || len >= sizeof(verdict->provider_id)) {
+        return false;
+    }
+
+    verdict->kind = VERDICT_SENT;
+    memcpy(verdict->provider_id, id, len);
+    verdict->provider_id[len] = '\0';
+
+    return true;
 }
 
 
