@@ -450,7 +450,8 @@ run_verdict(work_t *work, const verdict_t *verdict)
     slot = work->slot;
     job = slot->job;
 
-    attempt_decide(&attempt, verdict, job, &work->schedule, random_unit());
+    attempt_decide(&attempt, verdict, job, &work->schedule,
+                   verdict->kind == VERDICT_SENT ? 0 : random_unit());
 
     if (attempt.kind == ATTEMPT_DONE) {
         run_sent(work, verdict);
