@@ -94,7 +94,8 @@ const workerReport = ({ variants, all }) => {
 const sendsReport = (all) => {
     const rows = [['sluiced',
         ...['rate', 'flight'].map((name) => spread(column(all, name), rate)),
-        spread(column(all, 'cpu'), us),
+        ...['cpu', 'redis', 'api'].map((name) =>
+            spread(column(all, name), us)),
         ...['idle', 'peak'].map((name) => spread(column(all, name), us))]];
     const limit = (what, name, sign, target) => {
         const value = median(column(all, name));
@@ -105,7 +106,8 @@ const sendsReport = (all) => {
 
     return [
         table(['sends', 'sends/s', 'in hand at most', 'worker CPU µs a send',
-               'RSS idle MB', 'RSS at most MB'], rows),
+               'Redis CPU µs a send', 'stand-in CPU µs a send', 'RSS idle MB',
+               'RSS at most MB'], rows),
         '',
         table(['figure', 'median', 'to reach', 'reached'], [
             limit('sends a second', 'rate', '>=', 5000),

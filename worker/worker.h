@@ -23,7 +23,8 @@
  *   message.c    a job's data -> who sends what to whom             (pure)
  *   channels/    one file a provider: render and verdict             (pure)
  *   events.c     a Meta webhook -> its messages and statuses         (pure)
- *   send.c       libcurl multi on libevent: one request, one answer
+ *   send.c       one HTTP request, one answer
+ *   hub.c        libcurl multi on libevent, for some of the requests
  *   record.c     what became of a message, as a line of JSON         (pure)
  *   recorder.c   the streams of records -> the store, in groups
  *   store/       communication_logs in SQLite

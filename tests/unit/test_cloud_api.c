@@ -270,6 +270,21 @@ static const struct {
       VERDICT_SENT, 0, "held_for_quality_assessment", ID },
     { "201", 201, "{\"messages\":[{\"id\":\"" ID "\"}]}",
       VERDICT_SENT, 0, "accepted", ID },
+    { "a template accepted", 200, "{\"messages\":[{\"id\":\"" ID "\","
+      "\"message_status\":\"accepted\"}]}",
+      VERDICT_SENT, 0, "accepted", ID },
+    { "an id with an escape", 200, "{\"messages\":[{\"id\":\"a\\/b\"}]}",
+      VERDICT_SENT, 0, "accepted", "a/b" },
+    { "an error that is null", 200, "{\"error\":null,\"messages\":[{\"id\":\""
+      ID "\"}]}", VERDICT_SENT, 0, "accepted", ID },
+    { "an id said twice: the last", 200, "{\"messages\":[{\"id\":\"a\","
+      "\"id\":\"b\"}]}", VERDICT_SENT, 0, "accepted", "b" },
+    { "an error beside an id", 200, "{\"messages\":[{\"id\":\"" ID "\"}],"
+      "\"error\":{\"message\":\"no\",\"code\":131000}}",
+      VERDICT_RETRY, 131000, "131000 no", "" },
+    { "an id with something behind it", 200, "{\"messages\":[{\"id\":\"" ID
+      "\"}]}x", VERDICT_AMBIGUOUS, 0,
+      "accepted without messages[0].id; it may have been sent", "" },
     { "200 without an id", 200, "{\"messages\":[]}", VERDICT_AMBIGUOUS, 0,
       "accepted without messages[0].id; it may have been sent", "" },
     { "200 of a proxy", 200, "<html>", VERDICT_AMBIGUOUS, 0,

@@ -99,6 +99,29 @@ queue "messages" { channel = "whatsapp" prefix = "bull" schedule = "s" }
     await clean();
 }
 
+/* connections are in groups of 100: their number is that of the settings */
+async function many() {
+    const with_ = (connections) => settings('concurrency = 600')
+        .replace('connections = 200', `connections = ${connections}`);
+    const total = async () => (await graph.get('requests?limit=1')).total;
+    const worker = house.run(with_(250));
+    await worker.ready();
+    await graph.post('fail', { match: {}, mode: 'timeout', count: -1 });
+    await add(600);
+    await until(async () => await queue.getActiveCount() === 600
+        && await total() >= 250, 'all to be taken, and 250 requests');
+    is(await total(), 250, 'as many requests at once as there are connections');
+    house.write(with_(310));
+    worker.signal('SIGHUP');
+    await until(async () => await total() >= 310, '310 requests');
+    house.write(with_(20));
+    worker.signal('SIGHUP');
+    await worker.saw('reloaded', 2);
+    is(await total(), 310, 'HUP with more, then with fewer');
+    await worker.stop('SIGKILL');
+    await clean();
+}
+
 async function lost() {
     const worker = house.run(settings('lock = "400ms" stalled = "300ms"'));
     await worker.ready();
@@ -285,7 +308,7 @@ run(async () => {
     await house.startRedis();
     graph = await Graph.start('--delay', '20');
     queue = house.queue('messages');
-    for (const test of [killed, crowded, lost, held, reloaded,
+    for (const test of [killed, crowded, many, lost, held, reloaded,
         redisAway, leaves]) {
         await test();
     }
