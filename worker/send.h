@@ -1,6 +1,6 @@
 /*
- * HTTP requests by libcurl (hub.h), HTTP/2 where the peer offers it, connections
- * kept.  One request, one answer.
+ * HTTP requests by libcurl (hub.h), HTTP/2 where the peer offers it,
+ * connections kept.  One request, one answer.
  */
 
 #ifndef SLUICE_WORKER_SEND_H
