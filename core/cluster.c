@@ -1,6 +1,6 @@
+#include <stdio.h>
 #include <string.h>
 #include "core/cluster.h"
-#include "core/redis.h"
 
 
 void
@@ -220,6 +220,28 @@ sluice_cluster_judge(sluice_cluster_t *cluster, sluice_cluster_call_t *call,
 
 
 /* ---------------------------------------------------------------- the map */
+
+void
+sluice_cluster_mark(const sluice_cluster_t *cluster, const sluice_node_t *node,
+    unsigned *mark, char key[SLUICE_REDIS_MARK])
+{
+    int                   len;
+    unsigned              n;
+    const sluice_node_t  *owner;
+
+    /* a node without slots, or with few, is given the last one */
+
+    for (n = 0; n < 4 * SLUICE_SLOTS; n++, (*mark)++) {
+
+        len = snprintf(key, SLUICE_REDIS_MARK, "sluice:wait:{%u}", *mark);
+        owner = sluice_cluster_node(cluster, sluice_slot(key, (size_t) len));
+
+        if (owner && sluice_node_is(owner, node)) {
+            return;
+        }
+    }
+}
+
 
 void
 sluice_cluster_lost(sluice_cluster_t *cluster, const sluice_node_t *node)

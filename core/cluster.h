@@ -54,6 +54,7 @@
 #include <stdint.h>
 #include <hiredis/hiredis.h>
 #include "core/node.h"
+#include "core/redis.h"
 #include "core/slot.h"
 #include "core/url.h"
 
@@ -158,6 +159,13 @@ const sluice_node_t *sluice_cluster_node(const sluice_cluster_t *cluster,
 /* 1: the node has slots, its connection is to be kept. */
 int sluice_cluster_has(const sluice_cluster_t *cluster,
     const sluice_node_t *node);
+
+/*
+ * "sluice:wait:{N}", the key of a write before a WAIT, with the first N from
+ * *mark on whose slot the node has; *mark is that N.
+ */
+void sluice_cluster_mark(const sluice_cluster_t *cluster,
+    const sluice_node_t *node, unsigned *mark, char key[SLUICE_REDIS_MARK]);
 
 /*
  * What to do with the answer to a call that `from` gave.  What MOVED says is

@@ -138,13 +138,17 @@ sluice_redis_is_message(const redisReply *reply)
 }
 
 
+/* *answer is freed by the caller, unless it was made NULL */
+
 static sluice_redis_result_e
-sluice_redis_answer(sluice_redis_t *redis, const redisReply *reply)
+sluice_redis_answer(sluice_redis_t *redis, redisReply **answer)
 {
+    redisReply             *reply;
     sluice_redis_entry_t    entry;
     sluice_redis_buffer_t  *b;
 
     b = &redis->out;
+    reply = *answer;
 
 #ifdef REDIS_REPLY_PUSH
     if (reply->type == REDIS_REPLY_PUSH) {
@@ -195,13 +199,18 @@ sluice_redis_answer(sluice_redis_t *redis, const redisReply *reply)
         redis->conf->refused(redis->conf->data, reply);
     }
 
+    if (entry.held && reply->type != REDIS_REPLY_ERROR) {
+        *answer = NULL;
+        return sluice_redis_keep(redis, &entry, reply);
+    }
+
     /* a refused SCRIPT LOAD is told by the NOSCRIPT of the call behind it */
 
     if (entry.reply) {
         entry.reply(entry.data, reply);
     }
 
-    return SLUICE_REDIS_OK;
+    return redis->failed;
 }
 
 
@@ -243,8 +252,9 @@ sluice_redis_unread(sluice_redis_t *redis)
 sluice_redis_result_e
 sluice_redis_feed(sluice_redis_t *redis, const void *data, size_t len)
 {
-    void                   *reply;
+    void                   *next;
     size_t                  n;
+    redisReply             *reply;
     const char             *p;
     sluice_redis_result_e   result;
 
@@ -268,17 +278,18 @@ sluice_redis_feed(sluice_redis_t *redis, const void *data, size_t len)
         }
 
         for ( ;; ) {
-            reply = NULL;
+            next = NULL;
 
-            if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK) {
+            if (redisReaderGetReply(redis->reader, &next) != REDIS_OK) {
                 return sluice_redis_unread(redis);
             }
 
-            if (reply == NULL) {
+            if (next == NULL) {
                 break;
             }
 
-            result = sluice_redis_answer(redis, reply);
+            reply = next;
+            result = sluice_redis_answer(redis, &reply);
             freeReplyObject(reply);
 
             if (result != SLUICE_REDIS_OK) {
@@ -313,6 +324,10 @@ sluice_redis_output(sluice_redis_t *redis, size_t *len)
      */
 
     b = redis->state == SLUICE_REDIS_GREETING ? &redis->greeting : &redis->out;
+
+    if (redis->nheld + redis->nkept) {
+        sluice_redis_wait(redis);
+    }
 
     if (redis->state == SLUICE_REDIS_CLOSED || redis->failed
         || b->sent == b->mark)
@@ -384,7 +399,10 @@ sluice_redis_lost(sluice_redis_t *redis)
 
     /* what the functions queue meanwhile is for the next connection */
 
-    for (n = redis->count; n; n--) {
+    n = redis->count;
+    sluice_redis_release_kept(redis, 0);
+
+    for ( /* void */ ; n; n--) {
         sluice_redis_pop(redis, &entry);
 
         if (entry.reply) {
@@ -424,6 +442,11 @@ sluice_redis_destroy(sluice_redis_t *redis)
     sluice_redis_release(&redis->greeting);
     sluice_redis_release(&redis->out);
 
+    while (redis->nkept) {
+        freeReplyObject(redis->kept[--redis->nkept].answer);
+    }
+
+    free(redis->kept);
     free(redis->ring);
     free(redis);
 }
@@ -439,7 +462,7 @@ sluice_redis_state(const sluice_redis_t *redis)
 size_t
 sluice_redis_pending(const sluice_redis_t *redis)
 {
-    return redis->count - redis->nloads;
+    return redis->count - redis->nloads + redis->nkept;
 }
 
 

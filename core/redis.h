@@ -63,6 +63,8 @@ typedef struct sluice_redis_s  sluice_redis_t;
  */
 typedef void (*sluice_redis_reply_pt)(void *data, const redisReply *reply);
 
+#define SLUICE_REDIS_MARK  64    /* bytes of the key of a mark, its NUL too */
+
 typedef struct {
     const sluice_url_t            *url;        /* user, password, db */
     const sluice_script_t *const  *scripts;    /* loaded in the greeting */
@@ -76,6 +78,22 @@ typedef struct {
     /* each error, shown before the command's function gets it; or NULL */
     sluice_redis_reply_pt          refused;
     void                          *data;
+
+    /* of sluice_redis_hold() */
+    unsigned                       replicas;   /* 0: there is nothing to wait
+                                                  for */
+    int64_t                        wait;       /* ms that they have for it */
+    unsigned                       unsure:1;   /* after that the answer is NULL;
+                                                  else they are asked again */
+
+    /* a key for the write before a WAIT, in a slot that this node of a cluster
+       has; another than the last one, which was refused; or NULL */
+    void                         (*mark)(void *data,
+                                         char key[SLUICE_REDIS_MARK],
+                                         int another);
+
+    /* a WAIT was answered: so many have it; or NULL */
+    void                         (*waited)(void *data, long long n);
 } sluice_redis_conf_t;
 
 
@@ -105,6 +123,16 @@ void sluice_redis_arg_begin(sluice_redis_t *redis, size_t len);
 void sluice_redis_piece(sluice_redis_t *redis, const void *data, size_t len);
 sluice_redis_result_e sluice_redis_end(sluice_redis_t *redis,
     sluice_redis_reply_pt reply, void *data);
+
+/*
+ * Between begin and end: the command is answered when conf->replicas of the
+ * server have all that was written until then, or with NULL when the connection
+ * is lost before; an error is answered at once.  Commands are followed by
+ * "SET sluice:wait" and a WAIT where those are written out, one at a time:
+ * Redis runs nothing else of the connection meanwhile, so what comes then
+ * shares the next.  The connection is of no use when Redis refuses them.
+ */
+void sluice_redis_hold(sluice_redis_t *redis);
 
 /*
  * The same for a script: writes EVALSHA, sha, nkeys; then nkeys + nargs
@@ -138,7 +166,8 @@ void sluice_redis_lost(sluice_redis_t *redis);
 
 /*
  * Unanswered commands, their bytes, and when the oldest was asked, or -1.  The
- * greeting is no command, but while it is unanswered it has an age.
+ * greeting is no command, but while it is unanswered it has an age.  A command
+ * that Redis has answered and that is held is one without bytes and age.
  */
 size_t sluice_redis_pending(const sluice_redis_t *redis);
 size_t sluice_redis_pending_bytes(const sluice_redis_t *redis);

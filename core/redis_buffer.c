@@ -213,6 +213,7 @@ sluice_redis_push(sluice_redis_t *redis, const sluice_redis_entry_t *entry)
 
     redis->nloads += entry->load;
     redis->nmoved += entry->tries > 1;
+    redis->nheld += entry->held;
 }
 
 
@@ -225,6 +226,7 @@ sluice_redis_pop(sluice_redis_t *redis, sluice_redis_entry_t *entry)
     redis->count--;
     redis->nloads -= entry->load;
     redis->nmoved -= entry->tries > 1;
+    redis->nheld -= entry->held;
 }
 
 

@@ -32,7 +32,7 @@ sluice_redis_greets(const sluice_redis_t *redis, sluice_redis_greet_e step)
         return 1;
 
     default:
-        return redis->nth < conf->nscripts;
+        return redis->script < conf->nscripts;
     }
 }
 
@@ -52,7 +52,7 @@ sluice_redis_greet(sluice_redis_t *redis)
     url = conf->url;
     ok = 1;
 
-    redis->nth = 0;
+    redis->script = 0;
     redis->step = SLUICE_REDIS_GREET_AUTH;
 
     while (!sluice_redis_greets(redis, redis->step)) {
@@ -211,7 +211,7 @@ sluice_redis_greeted(sluice_redis_t *redis, const redisReply *reply)
     name = "";
 
     if (redis->step == SLUICE_REDIS_GREET_SCRIPT) {
-        script = redis->conf->scripts[redis->nth];
+        script = redis->conf->scripts[redis->script];
         name = script->name;
     }
 
@@ -241,7 +241,7 @@ sluice_redis_greeted(sluice_redis_t *redis, const redisReply *reply)
     }
 
     if (script) {
-        redis->nth++;
+        redis->script++;
     }
 
     while (redis->step < SLUICE_REDIS_GREET_SCRIPT) {
@@ -252,7 +252,7 @@ sluice_redis_greeted(sluice_redis_t *redis, const redisReply *reply)
         }
     }
 
-    if (redis->nth < redis->conf->nscripts) {
+    if (redis->script < redis->conf->nscripts) {
         return SLUICE_REDIS_OK;
     }
 

@@ -16,6 +16,7 @@
  *      redis_writer.c      begin .. end
  *      redis_buffer.c      buffer, ring, RESP
  *      redis_reply.c       what an error means
+ *      redis_held.c        answers that wait for replicas
  *      redis_info.c        what INFO tells
  */
 
@@ -50,8 +51,17 @@ typedef struct {
     size_t                    len;
     int64_t                   asked;
     unsigned                  tries:8;   /* calls so far */
-    unsigned                  load:1;    /* our own SCRIPT LOAD of script */
+    unsigned                  load:1;    /* our own: SCRIPT LOAD of script, or
+                                            a WAIT and the write before it */
+    unsigned                  held:1;    /* the answer waits for replicas */
 } sluice_redis_entry_t;
+
+/* an answer that does */
+typedef struct {
+    sluice_redis_reply_pt     reply;
+    void                     *data;
+    redisReply               *answer;
+} sluice_redis_kept_t;
 
 typedef enum {
     SLUICE_REDIS_GREET_AUTH,
@@ -74,6 +84,15 @@ struct sluice_redis_s {
     size_t                      count;
     size_t                      nloads;      /* entries that are our own */
     size_t                      nmoved;      /* entries older than they stand */
+    size_t                      nheld;       /* entries to be kept */
+
+    sluice_redis_kept_t        *kept;        /* in the order of answers */
+    size_t                      nkept;
+    size_t                      room;        /* of kept */
+    int64_t                     asked;       /* when the last one was */
+    unsigned                    marks;       /* refused, in a row */
+    unsigned                    waiting:1;   /* a WAIT is on its way */
+    unsigned                    marked:1;    /* the write before it was */
 
     sluice_redis_entry_t        entry;       /* of the unfinished command */
     sluice_redis_result_e       result;
@@ -83,7 +102,7 @@ struct sluice_redis_s {
 
     sluice_redis_buffer_t       greeting;
     sluice_redis_greet_e        step;        /* the next answer's command */
-    size_t                      nth;         /* its script */
+    size_t                      script;      /* its script */
     int64_t                     since;
     sluice_redis_info_t         info;
 
@@ -145,6 +164,16 @@ void sluice_redis_pop(sluice_redis_t *redis, sluice_redis_entry_t *entry);
 
 /* A burst's memory goes back when all of it was answered. */
 void sluice_redis_trim(sluice_redis_t *redis);
+
+/* Takes the answer: OK, or NOMEM. */
+sluice_redis_result_e sluice_redis_keep(sluice_redis_t *redis,
+    const sluice_redis_entry_t *entry, redisReply *answer);
+
+/* A WAIT behind what is to be written, when it is time for one. */
+void sluice_redis_wait(sluice_redis_t *redis);
+
+/* All that are kept are answered: as they were, or with NULL. */
+void sluice_redis_release_kept(sluice_redis_t *redis, int known);
 
 
 #endif

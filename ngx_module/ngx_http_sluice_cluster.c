@@ -418,29 +418,6 @@ ngx_http_sluice_cluster_knows(ngx_http_sluice_link_t *first,
 }
 
 
-void
-ngx_http_sluice_cluster_mark(ngx_http_sluice_link_t *link, u_char *key)
-{
-    size_t                len;
-    ngx_uint_t            n;
-    const sluice_node_t  *node;
-
-    /* a node without slots, or with few, is given the last one */
-
-    for (n = 0; n < 4 * SLUICE_SLOTS; n++, link->mark++) {
-
-        len = ngx_sprintf(key, "sluice:wait:{%ui}%Z", link->mark) - key - 1;
-
-        node = sluice_cluster_node(&link->first->cluster->state,
-                                   sluice_slot(key, len));
-
-        if (node && sluice_node_is(node, &link->target.node)) {
-            return;
-        }
-    }
-}
-
-
 ngx_uint_t
 ngx_http_sluice_cluster_usable(ngx_http_sluice_link_t *first, ngx_uint_t *away)
 {

@@ -18,7 +18,6 @@
 #define NGX_HTTP_SLUICE_LINKS       16       /* connections= of a server */
 #define NGX_HTTP_SLUICE_CONNECTION  20       /* bytes of its name, hex digits */
 #define NGX_HTTP_SLUICE_SHOWN       (256 + sizeof("[]:65535"))
-#define NGX_HTTP_SLUICE_MARK        32       /* bytes of a key, at most */
 #define NGX_HTTP_SLUICE_KNOWN       1024     /* queues known as registered */
 #define NGX_HTTP_SLUICE_AWAY        5000     /* ms for which a "not now" counts
                                                 for sluice_health */
@@ -274,7 +273,7 @@ struct ngx_http_sluice_link_s {
     unsigned                        asking:1;   /* a WAIT is on its way */
     unsigned                        marked:1;   /* the write before it was */
     unsigned                        moved:1;    /* that one's slot was not */
-    ngx_uint_t                      mark;       /* in its key, of a cluster */
+    unsigned                        mark;       /* in its key, of a cluster */
     ngx_uint_t                      retries;    /* with another, in a row */
     unsigned                        demoted:1;  /* it became a replica */
     unsigned                        told_evicts:1;
@@ -394,9 +393,6 @@ void ngx_http_sluice_cluster_judge(ngx_http_sluice_link_t *link,
 /* For an answer that is not worth another try: the map is mended by it. */
 void ngx_http_sluice_cluster_show(ngx_http_sluice_link_t *link,
     const redisReply *reply);
-/* "sluice:wait:{N}" of a slot that the link's node has; ends in NUL */
-void ngx_http_sluice_cluster_mark(ngx_http_sluice_link_t *link, u_char *key);
-
 /* Is the queue known to be in the registry? */
 ngx_uint_t ngx_http_sluice_cluster_knows(ngx_http_sluice_link_t *first,
     const u_char *base, size_t len);

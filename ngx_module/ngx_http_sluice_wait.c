@@ -50,7 +50,7 @@ ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link)
 {
     u_char                           replicas[NGX_INT_T_LEN + 1];
     u_char                           timeout[NGX_INT_T_LEN + 1];
-    u_char                           mark[NGX_HTTP_SLUICE_MARK];
+    char                             mark[SLUICE_REDIS_MARK] = "sluice:wait";
     sluice_redis_t                  *client;
     const ngx_http_sluice_server_t  *server;
 
@@ -69,15 +69,13 @@ ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link)
     ngx_sprintf(timeout, "%M%Z", server->wait);
 
     if (link->first->cluster) {
-        ngx_http_sluice_cluster_mark(link, mark);
-
-    } else {
-        ngx_sprintf(mark, "sluice:wait%Z");
+        sluice_cluster_mark(&link->first->cluster->state, &link->target.node,
+                            &link->mark, mark);
     }
 
     if (sluice_redis_command(client, ngx_current_msec,
                              ngx_http_sluice_wait_marked, link, "SET",
-                             (char *) mark, "", NULL)
+                             mark, "", NULL)
         == SLUICE_REDIS_OK
         && sluice_redis_command(client, ngx_current_msec,
                                 ngx_http_sluice_wait_reply, link, "WAIT",

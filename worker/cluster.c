@@ -194,6 +194,14 @@ cluster_has(const cluster_t *cluster, const sluice_node_t *node)
 
 
 void
+cluster_mark(const cluster_t *cluster, const sluice_node_t *node,
+    unsigned *mark, char key[SLUICE_REDIS_MARK])
+{
+    sluice_cluster_mark(&cluster->cluster, node, mark, key);
+}
+
+
+void
 cluster_lost(cluster_t *cluster, const sluice_node_t *node)
 {
     sluice_cluster_lost(&cluster->cluster, node);

@@ -33,6 +33,8 @@ void cluster_leave(cluster_t *cluster, cluster_user_t *user);
 /* as in core/cluster.h */
 const sluice_node_t *cluster_node(const cluster_t *cluster, unsigned slot);
 bool cluster_has(const cluster_t *cluster, const sluice_node_t *node);
+void cluster_mark(const cluster_t *cluster, const sluice_node_t *node,
+    unsigned *mark, char key[SLUICE_REDIS_MARK]);
 void cluster_lost(cluster_t *cluster, const sluice_node_t *node);
 
 /* an error that the node answered with */

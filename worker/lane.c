@@ -181,7 +181,10 @@ lane_on_turn(evutil_socket_t fd, short what, void *data)
         /* void */
     }
 
-    while (lane->finishes.n && lane->calls < LANE_CALLS && lane_finish(lane)) {
+    while (lane->finishes.n
+           && (lane->waits ? lane->writes : lane->calls) < LANE_CALLS
+           && lane_finish(lane))
+    {
         /* void */
     }
 
@@ -289,6 +292,7 @@ lane_open(const lane_conf_t *conf)
 
     lane->conf = *conf;
     lane->conf.settings = NULL;
+    lane->waits = links_waits(conf->links);
     lane->share.data = lane;
     lane->last = clock_ms();
 
@@ -409,5 +413,6 @@ lane_slots(const lane_t *lane)
 bool
 lane_idle(const lane_t *lane)
 {
-    return lane->nslots == 0 && lane->calls == 0 && lane->others == 0;
+    return lane->nslots == 0 && lane->calls == 0 && lane->writes == 0
+           && lane->others == 0;
 }

@@ -235,8 +235,13 @@ lane_on_finish(void *data, const redisReply *reply)
     queue_read_e  rc;
 
     lane = call->lane;
-    lane->calls--;
     lane->asked -= call->asked;
+
+    if (lane->waits) {
+        lane->writes--;
+    } else {
+        lane->calls--;
+    }
 
     fault_point("finish-reply", NULL);
     rc = queue_read_results(&lane->queue, reply, codes, call->n, call->token,
@@ -327,7 +332,7 @@ lane_finish(lane_t *lane)
     n = lane_collect(call, &lane->finishes, results);
 
     lane->busy -= n;
-    call->asked = call->slots[0]->alone ? 0 : lane_share(lane);
+    call->asked = (call->slots[0]->alone || lane->waits) ? 0 : lane_share(lane);
     take = lane_ask(lane, call);
 
     fault_point("finish-call", NULL);
@@ -341,6 +346,18 @@ lane_finish(lane_t *lane)
         lane_quiet(lane);
         free(call);
         return false;
+    }
+
+    /*
+     * Jobs must not be out of hand for as long as replicas are away: a take of
+     * its own brings them.
+     */
+
+    if (lane->waits) {
+        lane->writes++;
+        lane->marked = (lane->calls > 0);
+        lane->asleep = false;
+        return true;
     }
 
     lane->calls++;

@@ -46,6 +46,7 @@ struct lane_s {
     size_t           granted;      /* and that the next one may ask for */
     fair_queue_t     share;        /* of what the process may do */
     int              calls;        /* takes and finishes in flight */
+    int              writes;       /* finishes that wait for replicas */
     int              others;       /* other calls in flight */
     uint64_t         seq;
     double           floor;        /* part of the lowest class */
@@ -61,6 +62,7 @@ struct lane_s {
     size_t           nrefused;
     char             uuid[40];
     bool             stopped;
+    bool             waits;        /* for replicas: links_waits() */
     bool             alone;        /* one job at a time: lane_alone.c */
     bool             back;         /* what is just taken goes back */
     bool             asleep;       /* the last take found nothing more */

@@ -109,16 +109,25 @@ lane_on_record(void *data, const redisReply *reply)
 static bool
 lane_record(lane_part_t *part, const char *record)
 {
+    size_t           i;
     lane_t          *lane;
     sluice_redis_t  *redis;
 
     lane = part->lane;
     redis = lane_redis(lane);
 
-    return sluice_redis_command(redis, clock_ms(), lane_on_record, part,
-                                "XADD", lane->queue.records, "*", "r", record,
-                                NULL)
-           == SLUICE_REDIS_OK;
+    const char *const  args[] = {
+        "XADD", lane->queue.records, "*", "r", record
+    };
+
+    (void) sluice_redis_begin(redis, 5, clock_ms());
+    sluice_redis_hold(redis);
+
+    for (i = 0; i < 5; i++) {
+        sluice_redis_arg(redis, args[i], strlen(args[i]));
+    }
+
+    return sluice_redis_end(redis, lane_on_record, part) == SLUICE_REDIS_OK;
 }
 
 

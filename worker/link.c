@@ -37,8 +37,10 @@ struct link_s {
     link_to_e             to;
     link_state_pt         state;
     sluice_redis_reply_pt refused;
+    link_mark_pt          mark;
     void                 *data;
     int64_t               timeout;
+    link_replicas_t       replicas;
     int64_t               since;      /* when the connect was begun */
     int64_t               heard;      /* when a part of an answer came */
     int64_t               said;       /* when the last complaint was logged */
@@ -190,6 +192,24 @@ link_on_refused(void *data, const redisReply *reply)
     if (link->refused) {
         link->refused(link->data, reply);
     }
+}
+
+
+static void
+link_on_mark(void *data, char key[SLUICE_REDIS_MARK], int another)
+{
+    link_t  *link = data;
+
+    link->mark(link->data, key, another);
+}
+
+
+static void
+link_on_waited(void *data, long long n)
+{
+    link_t  *link = data;
+
+    link_replicas_told(&link->replicas, link->name, link->conf.replicas, n);
 }
 
 
@@ -456,6 +476,15 @@ link_open(struct event_base *base, const settings_t *settings,
     link->conf.replica = (conf->to == LINK_ANY);
     link->conf.refused = link_on_refused;
     link->conf.data = link;
+
+    if (conf->waits != LINK_WAITS_NOT) {
+        link->mark = conf->mark;
+        link->conf.replicas = settings->wait_replicas;
+        link->conf.wait = settings->wait_timeout;
+        link->conf.unsure = (conf->waits == LINK_WAITS_ONCE);
+        link->conf.mark = conf->mark ? link_on_mark : NULL;
+        link->conf.waited = link_on_waited;
+    }
 
     if (conf->node) {
         memcpy(link->url.host, conf->node->host, sizeof(link->url.host));

@@ -34,12 +34,23 @@ typedef struct link_s  link_t;
  */
 typedef void (*link_state_pt)(void *data, bool ready);
 
+/* as in sluice_redis_conf_t */
+typedef void (*link_mark_pt)(void *data, char key[SLUICE_REDIS_MARK],
+    int another);
+
 typedef enum {
     LINK_SERVER,
     LINK_ANY,         /* a node of a cluster, master or not, to ask it */
     LINK_SENTINEL,
     LINK_NOWHERE      /* never ready: what is queued is answered with NULL */
 } link_to_e;
+
+/* when sluice_redis_hold() is answered, with wait_replicas */
+typedef enum {
+    LINK_WAITS_NOT,    /* at once */
+    LINK_WAITS,        /* when the replicas have it, however long that takes */
+    LINK_WAITS_ONCE    /* or with NULL after wait_timeout */
+} link_waits_e;
 
 typedef struct {
     link_to_e                      to;        /* those of the last three are
@@ -51,9 +62,11 @@ typedef struct {
     size_t                         nscripts;
     int64_t                        timeout;   /* ms for an answer; 0:
                                                  settings->redis_timeout */
+    link_waits_e                   waits;
     link_state_pt                  state;     /* or NULL */
     sluice_redis_reply_pt          refused;   /* each error, shown before its
                                                  command's function; or NULL */
+    link_mark_pt                   mark;      /* of a node of a cluster */
     void                          *data;
 } link_conf_t;
 

@@ -1,4 +1,7 @@
-/* What a link's connection is made of: link_socket.c, for link.c alone. */
+/*
+ * For link.c alone: what its connection is made of (link_socket.c), and what is
+ * said of replicas (link_replicas.c).
+ */
 
 #ifndef SLUICE_WORKER_LINK_PARTS_H
 #define SLUICE_WORKER_LINK_PARTS_H
@@ -7,6 +10,16 @@
 #include <event2/event.h>
 #include "worker/tls.h"
 
+
+typedef struct {
+    unsigned  misses;     /* WAITs since they are too few */
+    int64_t   said;       /* when that was logged last */
+} link_replicas_t;
+
+
+/* A WAIT for `wanted` was answered with n: logged when that is news. */
+void link_replicas_told(link_replicas_t *replicas, const char *name,
+    unsigned wanted, long long n);
 
 /* Not connected yet; NULL: out of memory.  `tls` may be NULL. */
 struct bufferevent *link_stream(struct event_base *base, tls_t *tls,

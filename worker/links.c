@@ -14,6 +14,7 @@ struct links_node_s {
     links_node_t   *next;
     sluice_node_t   node;
     link_t         *link;
+    unsigned        mark;     /* see sluice_cluster_mark() */
 };
 
 struct links_s {
@@ -45,6 +46,17 @@ links_on_state(void *data, bool ready)
 }
 
 
+static void
+links_on_mark(void *data, char key[SLUICE_REDIS_MARK], int another)
+{
+    links_node_t  *node = data;
+
+    node->mark += (another != 0);
+
+    cluster_mark(node->links->cluster, &node->node, &node->mark, key);
+}
+
+
 static link_t *
 links_connect(links_t *links, link_to_e to, links_node_t *node,
     link_state_pt state, sluice_redis_reply_pt refused)
@@ -58,8 +70,10 @@ links_connect(links_t *links, link_to_e to, links_node_t *node,
     conf.scripts = links->conf.scripts;
     conf.nscripts = links->conf.nscripts;
     conf.timeout = links->conf.timeout;
+    conf.waits = links->conf.waits;
     conf.state = state;
     conf.refused = refused;
+    conf.mark = node ? links_on_mark : NULL;
     conf.data = node ? (void *) node : (void *) links;
 
     return link_open(links->base, &links->settings, &conf);
@@ -212,6 +226,8 @@ links_open(struct event_base *base, const settings_t *settings,
     links->settings.redis = settings->redis;
     links->settings.redis_tls = tls_hold(settings->redis_tls);
     links->settings.redis_timeout = settings->redis_timeout;
+    links->settings.wait_replicas = settings->wait_replicas;
+    links->settings.wait_timeout = settings->wait_timeout;
     links->link = links_connect(links, cluster ? LINK_NOWHERE : LINK_SERVER,
                                 NULL, links_on_state, NULL);
 
@@ -236,6 +252,14 @@ links_of(links_t *links, const char *key)
     node = cluster_node(links->cluster, sluice_slot(key, strlen(key)));
 
     return node ? links_node(links, node) : links->link;
+}
+
+
+bool
+links_waits(const links_t *links)
+{
+    return links->conf.waits != LINK_WAITS_NOT
+           && links->settings.wait_replicas > 0;
 }
 
 

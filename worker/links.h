@@ -30,6 +30,7 @@ typedef struct {
     const sluice_script_t *const  *scripts;
     size_t                         nscripts;
     int64_t                        timeout;
+    link_waits_e                   waits;
 
     /*
      * A link is ready or was lost, or keys are another link's now: whoever
@@ -55,6 +56,9 @@ links_t *links_open(struct event_base *base, const settings_t *settings,
  * put right, or is on its way.
  */
 link_t *links_of(links_t *links, const char *key);
+
+/* are the answers of sluice_redis_hold() those of replicas? */
+bool links_waits(const links_t *links);
 
 /* its number; false: not a cluster, all keys are as one */
 bool links_slot(const links_t *links, const char *key, unsigned *slot);

@@ -176,6 +176,8 @@ queue_iterate(sluice_redis_t *redis, const queue_t *queue, const job_t *job,
     queue_text(redis, job->id);
     sluice_redis_arg_int(redis, at);
 
+    sluice_redis_hold(redis);
+
     return sluice_redis_end(redis, reply, data);
 }
 
@@ -236,6 +238,8 @@ queue_finish(sluice_redis_t *redis, const queue_t *queue,
 
     queue_take_limits(redis, queue, take);
 
+    sluice_redis_hold(redis);
+
     return sluice_redis_end(redis, reply, data);
 }
 
@@ -290,6 +294,8 @@ queue_retry(sluice_redis_t *redis, const queue_t *queue,
             queue_text(redis, result->records[j]);
         }
     }
+
+    sluice_redis_hold(redis);
 
     return sluice_redis_end(redis, reply, data);
 }
@@ -401,6 +407,8 @@ queue_admit(sluice_redis_t *redis, const queue_t *queue,
         sluice_redis_arg_int(redis, message->apart);
         sluice_redis_arg_int(redis, message->borrow);
     }
+
+    sluice_redis_hold(redis);
 
     return sluice_redis_end(redis, reply, data);
 }

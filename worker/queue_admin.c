@@ -33,6 +33,7 @@ queue_begin(sluice_redis_t *redis, const queue_t *queue,
     rc = sluice_redis_script(redis, script, 1, 1 + nargs, clock_ms());
 
     if (rc == SLUICE_REDIS_OK) {
+        sluice_redis_hold(redis);
         queue_text(redis, queue->base);
         sluice_redis_arg_int(redis, queue->bullmq);
     }

@@ -473,6 +473,7 @@ run_open(struct event_base *base, settings_t *settings,
     links.name = "sluiced";
     links.scripts = queue_scripts;
     links.nscripts = queue_nscripts;
+    links.waits = LINK_WAITS;
     links.changed = run_on_links;
     links.data = run;
 

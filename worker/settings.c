@@ -47,6 +47,8 @@ static cfg_opt_t  log_opts[] = {
 static cfg_opt_t  settings_opts[] = {
     CFG_STR("redis", NULL, CFGF_NODEFAULT),
     CFG_STR("redis_timeout", "5s", CFGF_NONE),
+    CFG_INT("wait_replicas", 0, CFGF_NONE),
+    CFG_STR("wait_timeout", NULL, CFGF_NODEFAULT),
     CFG_STR("redis_tls_ca", NULL, CFGF_NODEFAULT),
     CFG_STR("redis_tls_cert", NULL, CFGF_NODEFAULT),
     CFG_STR("redis_tls_key", NULL, CFGF_NODEFAULT),
@@ -215,6 +217,26 @@ settings_tls(settings_t *settings, cfg_t *cfg)
 }
 
 
+/* a job may have to wait for the end of another's WAIT before its own */
+
+static void
+settings_replicas(settings_t *settings, cfg_t *cfg)
+{
+    settings->wait_replicas = cfg_getint(cfg, "wait_replicas");
+    settings->wait_timeout = cfg_getstr(cfg, "wait_timeout")
+                             ? settings_time(cfg, "wait_timeout")
+                             : settings->redis_timeout / 4;
+
+    if (cfg_getstr(cfg, "wait_timeout") && settings->wait_replicas == 0) {
+        settings_error(cfg, "wait_timeout is for wait_replicas only");
+
+    } else if (settings->wait_timeout > settings->redis_timeout / 2) {
+        settings_error(cfg, "wait_timeout must be at most half of"
+                       " redis_timeout");
+    }
+}
+
+
 static settings_t *
 settings_build(cfg_t *cfg)
 {
@@ -241,6 +263,7 @@ settings_build(cfg_t *cfg)
     }
 
     settings->redis_timeout = settings_time(cfg, "redis_timeout");
+    settings_replicas(settings, cfg);
     settings->pace = cfg_getfloat(cfg, "pace");
     settings->drain = settings_time(cfg, "drain");
     settings->claim_ttl = settings_time(cfg, "claim_ttl");

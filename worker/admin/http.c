@@ -449,6 +449,7 @@ admin_open(struct event_base *base, const settings_t *settings, char *error,
     conf.name = "sluiced-admin";
     conf.scripts = queue_admin_scripts;
     conf.nscripts = queue_admin_nscripts;
+    conf.waits = LINK_WAITS_ONCE;
 
     admin->settings = settings;
     admin->http = evhttp_new(base);
