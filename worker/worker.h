@@ -12,6 +12,7 @@
  *   run_many.c   queues of any tenant: opened when there is work
  *   run_due.c    and when a delayed job of one that is not open is due
  *   link.c       a sluice_redis_t on a libevent bufferevent
+ *   link_replicas.c   what is said when replicas are too few
  *   links.c      which link a key's commands go to
  *   cluster.c    the map of a Redis Cluster, kept right
  *   master.c     where the master is that sentinels watch

@@ -284,5 +284,7 @@ main(void)
         cmocka_unit_test(test_marks)
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+
+    return cmocka_run_group_tests_name("redis held", tests, NULL, NULL);
 }

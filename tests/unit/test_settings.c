@@ -55,6 +55,8 @@ test_defaults(void **state)
 
     assert_string_equal(s->redis.url.path, "/run/redis.sock");
     assert_int_equal(s->redis_timeout, 5000);
+    assert_int_equal(s->wait_replicas, 0);
+    assert_int_equal(s->wait_timeout, 1250);
     assert_null(s->store);
     assert_null(s->log_file);
     assert_int_equal(s->log_level, LOG_INFO_);
@@ -112,6 +114,7 @@ test_all(void **state)
     s = load("redis = \"redis://:pw@127.0.0.1:7/2\"\n"
              "store = \"/x.db\"  pace = 0.5  drain = \"1m\"\n"
              "claim_ttl = \"2h\"  redis_timeout = \"2s\"  connections = 9\n"
+             "wait_replicas = 2  wait_timeout = \"300ms\"\n"
              "log { file = \"/x.log\"  level = debug  format = json }\n"
              "admin { listen = \"[::1]:81\"  key = \"k1\"\n"
              "  tenant \"acme\" { key = {\"k2\","
@@ -145,6 +148,8 @@ test_all(void **state)
     assert_int_equal(s->drain, 60000);
     assert_int_equal(s->claim_ttl, 7200000);
     assert_int_equal(s->redis_timeout, 2000);
+    assert_int_equal(s->wait_replicas, 2);
+    assert_int_equal(s->wait_timeout, 300);
     assert_int_equal(s->connections, 9);
     assert_string_equal(s->admin_listen, "[::1]:81");
     assert_int_equal(s->nadmin_keys, 3);

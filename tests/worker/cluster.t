@@ -206,7 +206,7 @@ async function recorded() {
 
 run(async () => {
     graph = await Graph.start('--delay', '40');
-    cluster = await Cluster.start('cluster', 3, true);
+    cluster = await Cluster.start('cluster', 3, 1);
     refused();
     const worker = house.run(settings('lock = "3s" stalled = "1s"'));
     await worker.saw('redis_ready', 3);

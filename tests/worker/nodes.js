@@ -82,11 +82,11 @@ class Node {
 
 
 class Cluster {
-    /* `n` masters with all slots among them, and a replica of the first */
-    static async start(name, n = 3, replica = false) {
+    /* `n` masters with all slots among them, and replicas of the first ones */
+    static async start(name, n = 3, replicas = 0) {
         const cluster = new Cluster();
         cluster.nodes = [];
-        for (let i = 0; i < n + (replica ? 1 : 0); i += 1) {
+        for (let i = 0; i < n + replicas; i += 1) {
             cluster.nodes.push(await Node.start(name, ['cluster-enabled yes',
                 'cluster-config-file nodes.conf', 'cluster-node-timeout 1000',
                 'cluster-replica-validity-factor 0']));
@@ -111,11 +111,11 @@ class Cluster {
             await cluster.nodes[0].redis.cluster('MEET', '127.0.0.1', node.port);
         }
         await cluster.agreed();
-        if (replica) {
-            await cluster.replica.redis.cluster('REPLICATE',
-                cluster.nodes[0].id);
+        for (let i = 0; i < replicas; i += 1) {
+            const replica = cluster.nodes[n + i];
+            await replica.redis.cluster('REPLICATE', cluster.nodes[i].id);
             await until(async () => /master_link_status:up/.test(
-                await cluster.replica.redis.info('replication')), 'the replica');
+                await replica.redis.info('replication')), 'the replica');
         }
 
         cluster.url = `redis+cluster://${cluster.nodes.map((node) =>

@@ -108,6 +108,13 @@ queue "q" { kind = noop
             + ' of bytes',
         'a.conf:19: queue "q": metrics must be from 0 (none) to 100000'
             + ' minutes']],
+    ['replicas', `${REDIS}wait_replicas = 17\nwait_timeout = "1ms"\n${QUEUE}`,
+        ['a.conf:2: wait_replicas must be from 0 to 16',
+            'a.conf:3: wait_timeout must be from 10ms to 30m']],
+    ['a time for no replicas', `${REDIS}wait_timeout = "1s"\n${QUEUE}`,
+        [/wait_timeout is for wait_replicas only/]],
+    ['a time too long for replicas', `${REDIS}wait_replicas = 1
+wait_timeout = "3s"\n${QUEUE}`, [/wait_timeout must be at most half of redis_timeout/]],
     ['a send queue without a channel', `${REDIS}queue "q" { }\n`,
         ['a.conf:2: queue "q": channel is missing']],
     ['a channel that is not there', `${REDIS}queue "q" { channel = "d" }\n`,
