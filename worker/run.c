@@ -37,36 +37,6 @@ static const channel_api_t *const  run_apis[] = {
 };
 
 
-/* ------------------------------------------------------------------- events */
-
-static void
-run_events(work_t *work)
-{
-    slot_t      *slot;
-    const char  *error;
-
-    slot = work->slot;
-    error = events_read(&work->events, slot->job, work->conf->tenant);
-
-    if (error) {
-        run_dead(work, error);
-        return;
-    }
-
-    if (work->edition->settings->store) {
-        slot->result.records = work->events.records;
-        slot->result.nrecords = work->events.nrecords;
-    }
-
-    log_event(LOG_DEBUG_, "event", "queue", "%s", lane_queue(slot->lane)->name,
-              "job", "%s", slot->job->id,
-              "messages", "%zu", work->events.nmessages,
-              "statuses", "%zu", work->events.nrecords, NULL);
-
-    run_complete(slot, run_events_value(work));
-}
-
-
 /* ----------------------------------------------------------------- messages */
 
 static void

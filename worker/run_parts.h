@@ -1,7 +1,8 @@
 /*
- * What run.c (the path of a job), run_result.c (its end), run_queues.c (the
- * queues, start to end), run_many.c and run_due.c (those of any tenant),
- * run_edition.c and run_reload.c (settings) share.
+ * What run.c (the path of a job), run_events.c (that of a webhook),
+ * run_result.c (its end), run_queues.c (the queues, start to end), run_many.c
+ * and run_due.c (those of any tenant), run_edition.c and run_reload.c
+ * (settings) share.
  */
 
 #ifndef SLUICE_WORKER_RUN_PARTS_H
@@ -27,6 +28,7 @@ struct edition_s {
 
 typedef struct run_queue_s  run_queue_t;
 typedef struct many_s       many_t;
+typedef struct work_s       work_t;
 
 /* the jobs at once of a tenant */
 typedef struct run_group_s  run_group_t;
@@ -67,6 +69,8 @@ struct run_s {
     many_t             *many;         /* NULL: all queues are listed */
     fair_t              fair;
     struct event       *share;
+    struct event       *read;         /* the next of the long webhooks */
+    work_t             *events, *events_last;    /* those, in line */
     run_group_t        *groups;
     struct event       *tick;         /* leaving queues, the end of a drain */
     run_queue_t        *queues;
@@ -81,8 +85,10 @@ struct run_s {
 
 
 /* a job on its way; queues of kind noop have none */
-typedef struct {
+struct work_s {
     run_queue_t             *queue;
+    work_t                  *next;        /* in line to be read */
+    bool                     in_line;
     edition_t               *edition;
     const queue_settings_t  *conf;
     slot_t                  *slot;
@@ -100,7 +106,7 @@ typedef struct {
     char                    *value, *stack, *claim, *record;
     char                     reason[640];
     char                     id[SLUICE_KEYS_MAX * 2];   /* of records */
-} work_t;
+};
 
 
 /* run_edition.c */
@@ -167,6 +173,14 @@ void many_pause(run_t *run);
 /* run.c's, for lane_conf_t and admit_open(); data is the run_queue_t */
 void run_job(void *data, slot_t *slot);
 void run_admitted(void *data, const admitted_t *admitted);
+
+/*
+ * run_events.c: a webhook, read now or in line; the next in line, data is the
+ * run_t; and: it is to be read no more.
+ */
+void run_events(work_t *work);
+void run_events_on_turn(evutil_socket_t fd, short what, void *data);
+void run_events_drop(work_t *work);
 
 /* run_result.c: what becomes of a job; those behind the blank settle it */
 void run_id(work_t *work);

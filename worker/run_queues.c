@@ -489,13 +489,14 @@ run_open(struct event_base *base, settings_t *settings,
     run->links = links_open(base, settings, &links);
     run->tick = event_new(base, -1, EV_PERSIST, run_on_tick, run);
     run->share = event_new(base, -1, 0, lane_share_on_turn, &run->fair);
+    run->read = event_new(base, -1, 0, run_events_on_turn, run);
 
     if (run->links) {
         run->watch = watch_open(base, settings, run->links);
     }
 
     if (run->sender == NULL || run->zones == NULL || run->tick == NULL
-        || run->share == NULL || run->watch == NULL
+        || run->share == NULL || run->read == NULL || run->watch == NULL
         || run_open_queues(run, edition, error, size) != 0
         || many_reload(run) != 0)
     {
@@ -558,6 +559,10 @@ run_close(run_t *run)
 
     if (run->share) {
         event_free(run->share);
+    }
+
+    if (run->read) {
+        event_free(run->read);
     }
 
     while (run->groups) {

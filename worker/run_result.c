@@ -213,6 +213,10 @@ run_give_back(run_queue_t *queue, slot_t *slot)
         event_del(work->hold);
     }
 
+    if (work) {
+        run_events_drop(work);
+    }
+
     slot->result.kind = RESULT_RELEASE;
     slot->result.delay = 0;
 
@@ -238,6 +242,8 @@ run_gone(void *data, slot_t *slot)
     if (work->hold) {
         event_free(work->hold);
     }
+
+    run_events_drop(work);
 
     if (work->record || work->events.nrecords) {
         work->queue->wrote = true;

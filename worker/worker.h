@@ -21,6 +21,7 @@
  *   queue.c      the scripts as calls: plain values in, plain results out
  *   watch.c      BZPOPMIN on the markers: which queue may have a job
  *   run.c        the path of a job, the only file that calls the others
+ *   run_events.c   that of a webhook
  *   message.c    a job's data -> who sends what to whom             (pure)
  *   channels/    one file a provider: render and verdict             (pure)
  *   events.c     a Meta webhook -> its messages and statuses         (pure)

@@ -221,6 +221,12 @@ class Graph {
         const quiet = args.includes('--webhook') ? [] : ['--no-status'];
         graphApi.child = start(graph, ['--listen', `127.0.0.1:${port}`,
             ...quiet, ...args]);
+        graphApi.child.ended.then((code) => {
+            if (code !== 0) {
+                console.log(`# the stand-in ended with ${code}: ${
+                    graphApi.child.out}`);
+            }
+        });
         await tap.until(() => graphApi.get('health').then(() => true)
             .catch(() => false), 'the stand-in');
         return graphApi;
@@ -285,6 +291,9 @@ function run(fn) {
     return tap.run(async () => {
         try {
             await fn();
+        } catch (e) {
+            console.log(String((e && e.stack) || e).replace(/^/gm, '# '));
+            throw e;
         } finally {
             for (const close of closing.reverse()) {
                 await close();

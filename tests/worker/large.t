@@ -90,6 +90,33 @@ async function together() {
     is(await worker.stop(), 0, 'it ends with 0');
 }
 
+/* long webhooks that come together are read one by one, others between them */
+async function between() {
+    const N = 20;
+    const long = house.queue('long');
+    const short = house.queue('short');
+    const worker = house.run('queue "long" { kind = events }\n'
+        + 'queue "short" { kind = noop concurrency = 1 keep_completed = -1 }');
+    await worker.ready();
+    worker.signal('SIGTSTP');
+    await worker.saw('paused');
+    await long.addBulk(Array.from({ length: N }, (_, i) => ({
+        name: 'webhook', data: webhook(`l${i}`, 1500) })));
+    for (let i = 0; i < 20; i += 1) {
+        await short.addBulk(Array.from({ length: 500 }, () => ({ name: 's' })));
+    }
+    worker.signal('SIGCONT');
+    await until(() => worker.lines('event').length === N, 'them to be read',
+        60000);
+    const read = worker.lines('event').map((line) => Date.parse(line.time));
+    const served = await house.redis.zcount('bull:short:completed', read[0],
+        read[N - 1]);
+    ok(served >= N / 2, 'another queue is served between long webhooks',
+        { served, ms: read[N - 1] - read[0] });
+    await until(async () => await long.getCompletedCount() === N, 'the long');
+    is(await worker.stop(), 0, 'it ends with 0');
+}
+
 async function payloads() {
     const queue = house.queue('payloads');
     const worker = house.run(`store = "${store}"\n`
@@ -142,6 +169,7 @@ run(async () => {
     await house.startRedis();
     await statuses();
     await together();
+    await between();
     await payloads();
     await refused();
 });
