@@ -165,6 +165,35 @@ ${Object.entries(all).map(([key, value]) => `${key} = ${text(value)}`)
         }
     }
 
+    /*
+     * Goes on adding, n at a time, until ended() and `events` are there; no more
+     * than are taken, so that a course is over soon after.  before: of a handful.
+     * The promise is awaited once the faults are over.
+     */
+    feed(n, events, ended, before = () => {}) {
+        const fed = (async () => {
+            while (!ended() || this.ids.length < events) {
+                const waiting = await Promise.all([
+                    this.redis.llen(`${BASE}wait`),
+                    this.redis.zcard(`${BASE}delayed`)]);
+                if (waiting[0] + waiting[1] < 2 * n) {
+                    await before(this.ids.length, n);
+                    await this.add(n);
+                }
+                await rest(10);
+            }
+        })();
+        fed.catch(() => {});
+        return fed;
+    }
+
+    /* the worker ends by itself, as a fault says */
+    async dies(worker, ms = 120000) {
+        await until(() => worker.child.code !== undefined,
+            `${this.name}: the worker to end`, ms);
+        is(worker.child.code, 'SIGKILL', `${this.name}: killed there`);
+    }
+
     lines(event) {
         return this.workers.flatMap((worker) => worker.lines(event));
     }

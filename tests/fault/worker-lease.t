@@ -59,12 +59,7 @@ async function still(step) {
     let stopped = false;
 
     await Promise.all([first.ready(), second.ready()]);
-    const fed = (async () => {
-        while (!stopped) {
-            await course.add(2);
-            await rest(10);
-        }
-    })();
+    const fed = course.feed(2, 0, () => stopped);
     await stands(first);
     stopped = true;
     await fed;
@@ -86,16 +81,11 @@ async function load(name, env = {}, kill = false) {
     const pair = [course.worker('', env), course.worker('', env)];
     let ended = false;
 
-    const fed = (async () => {
-        while (!ended || course.ids.length < events) {
-            await course.add(60);
-            await rest(10);
-        }
-    })();
+    const fed = course.feed(200, events, () => ended);
     for (let n = 0; n < times; n += 1) {
-        const goal = course.ids.length / 2 + random(100);
+        const goal = events * (n + random(100) / 100) / (times + 1);
         await until(async () => await course.redis.zcard(`${BASE}completed`)
-            > goal, `${name}: ${goal} jobs`, 60000);
+            >= goal, `${name}: ${goal} jobs`, 60000 + events * 10);
         pair[n % 2].signal(kill ? 'SIGKILL' : 'SIGSTOP');
         await (kill ? pair[n % 2].child.ended : stands(pair[n % 2]));
         await taken(course);

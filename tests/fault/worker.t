@@ -11,7 +11,6 @@ const { Scene, Course, run, is, ok, rest, random, BASE, EVENTS, TIMES, ONLY }
     = require('./steps');
 
 const TOGETHER = 20;      /* courses at once: they wait for leases */
-const FEED = 10;          /* ms between two handfuls of messages */
 
 /* with one job at a time the message in hand is sent again: */
 const NEVER = 0;
@@ -62,7 +61,7 @@ async function life(course, step, { once = 1, signal }, each) {
         await rest(random(50));
         worker.signal(signal);
     }
-    is(await worker.child.ended, 'SIGKILL', `${course.name}: killed there`);
+    await course.dies(worker);
     await course.note();
 }
 
@@ -72,29 +71,24 @@ async function course(name, one) {
     const all = new Course(scene, name, { concurrency,
         ...(any && { tenants: '*' }) }, any ? 'sweep = 1s' : '');
     const each = events / (times + 1);
-    const handful = concurrency === 1 ? 2 : Math.ceil(events / 5);
+    const handful = concurrency === 1 ? 4 : 200;
     let killed = false;
 
-    /* it goes on as long as there is to be a kill */
-    const fed = (async () => {
-        while (!killed || all.ids.length < events) {
-            for (let i = 0; i < handful && steps[step].fail; i += 1) {
-                await scene.graph.post('fail', { mode: '500',
-                    match: { to: all.to(all.ids.length + i) } });
-            }
-            await all.add(handful);
-            await rest(FEED);
+    const fed = all.feed(handful, events, () => killed, async (first, n) => {
+        for (let i = first; i < first + n && steps[step].fail; i += 1) {
+            await scene.graph.post('fail', { mode: '500',
+                match: { to: all.to(i) } });
         }
-    })();
+    });
     for (let n = 0; n < times; n += 1) {
         await life(all, step, { ...steps[step],
             ...(concurrency === 1 && !(steps[step].once > 1e8)
                 ? { once: 5 } : {}) }, each);
     }
     killed = true;
-    await fed;
 
     const worker = all.worker();
+    await fed;
     await all.finished();
     await all.recorded();
     is(await worker.stop(), 0, `${name}: it ends with 0`);
@@ -166,7 +160,8 @@ run(async () => {
     const kills = Math.ceil(TIMES / 10);
     const list = Object.keys(steps).flatMap((step) => [
         { step, concurrency: 1, events: 40, times: Math.max(2, kills / 4) },
-        { step, concurrency: 50, events: Math.ceil(EVENTS / 10) || 300,
+        { step, concurrency: 50,
+            events: Math.ceil(EVENTS / Object.keys(steps).length) || 300,
             times: kills || 1 },
     ]).filter(({ step }) => !ONLY || step === ONLY);
     const done = await together(list, (one) =>
