@@ -247,7 +247,7 @@ ${Object.entries(all).map(([key, value]) => `${key} = ${text(value)}`)
         }
     }
 
-    /* accepted: Scene.accepted(); returns the number of messages doubled */
+    /* accepted: Scene.accepted(); returns how often one was sent once more */
     async check(accepted) {
         await this.keys();
         const times = new Map(this.ids.map((id, i) =>
@@ -271,7 +271,7 @@ ${Object.entries(all).map(([key, value]) => `${key} = ${text(value)}`)
         console.log(`# ${this.name}: ${this.ids.length} messages, ${this.kills
         } times, ${this.open.size} in hand; lost ${lost.length}, doubled ${
             doubled.length}`);
-        return doubled.length;
+        return doubled.reduce((n, id) => n + times.get(id) - 1, 0);
     }
 }
 
