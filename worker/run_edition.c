@@ -99,50 +99,11 @@ run_group(run_t *run, const settings_t *settings, const char *tenant)
 }
 
 
-const queue_settings_t *
-run_pattern(const run_t *run, const char *name, size_t len, char *tenant)
-{
-    size_t                   i, n;
-    const char              *end;
-    const settings_t        *settings;
-    const queue_settings_t  *pattern;
-
-    settings = run->edition->settings;
-    end = memchr(name, '}', len);
-
-    if (len < 5 || name[0] != '{' || end == NULL || end[1] != ':'
-        || memchr(name, '\0', len) != NULL)
-    {
-        return NULL;
-    }
-
-    n = end - name - 1;
-    pattern = settings_pattern(settings, end + 2);
-
-    if (pattern == NULL || !sluice_keys_name_ok(name + 1, n)) {
-        return NULL;
-    }
-
-    memcpy(tenant, name + 1, n);
-    tenant[n] = '\0';
-
-    for (i = 0; i < settings->nqueues; i++) {
-        if (settings->queues[i].tenant
-            && strcmp(settings->queues[i].tenant, tenant) == 0
-            && strcmp(settings->queues[i].name, pattern->name) == 0)
-        {
-            return NULL;
-        }
-    }
-
-    return pattern;
-}
-
-
 bool
 run_works(const run_t *run, const char *name, size_t len)
 {
     char  tenant[SLUICE_KEYS_NAME_MAX + 1];
 
-    return run_pattern(run, name, len, tenant) != NULL;
+    return settings_pattern_of(run->edition->settings, name, len, tenant)
+           != NULL;
 }

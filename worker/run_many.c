@@ -86,7 +86,8 @@ many_open(run_t *run, known_t *known)
     run_queue_t             *queue;
     const queue_settings_t  *pattern;
 
-    pattern = run_pattern(run, known->name, strlen(known->name), tenant);
+    pattern = settings_pattern_of(run->edition->settings, known->name,
+                                  strlen(known->name), tenant);
 
     if (known->queue || pattern == NULL || run->draining) {
         return;
@@ -171,7 +172,8 @@ many_change(run_t *run, run_queue_t *queue)
     const queue_settings_t  *pattern;
 
     name = ((known_t *) queue->known)->name;
-    pattern = run_pattern(run, name, strlen(name), tenant);
+    pattern = settings_pattern_of(run->edition->settings, name, strlen(name),
+                                  tenant);
     edition = pattern ? run_edition_derive(run->edition, pattern, tenant)
                       : NULL;
 

@@ -121,12 +121,7 @@ edition_t *run_edition_derive(edition_t *edition,
 fair_group_t *run_group(run_t *run, const settings_t *settings,
     const char *tenant);
 
-/*
- * "{acme}:messages", from anybody: the pattern that it is of and its tenant, 65
- * bytes; NULL when it is of none, or listed
- */
-const queue_settings_t *run_pattern(const run_t *run, const char *name,
-    size_t len, char *tenant);
+/* "{acme}:messages" is one of a pattern's */
 bool run_works(const run_t *run, const char *name, size_t len);
 
 /* run_queues.c */

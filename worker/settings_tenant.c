@@ -72,6 +72,45 @@ settings_pattern(const settings_t *settings, const char *name)
 }
 
 
+const queue_settings_t *
+settings_pattern_of(const settings_t *settings, const char *name, size_t len,
+    char *tenant)
+{
+    size_t                   i, n;
+    const char              *end;
+    const queue_settings_t  *pattern;
+
+    end = memchr(name, '}', len);
+
+    if (len < 5 || name[0] != '{' || end == NULL || end[1] != ':'
+        || memchr(name, '\0', len) != NULL)
+    {
+        return NULL;
+    }
+
+    n = end - name - 1;
+    pattern = settings_pattern(settings, end + 2);
+
+    if (pattern == NULL || !sluice_keys_name_ok(name + 1, n)) {
+        return NULL;
+    }
+
+    memcpy(tenant, name + 1, n);
+    tenant[n] = '\0';
+
+    for (i = 0; i < settings->nqueues; i++) {
+        if (settings->queues[i].tenant
+            && strcmp(settings->queues[i].tenant, tenant) == 0
+            && strcmp(settings->queues[i].name, pattern->name) == 0)
+        {
+            return NULL;
+        }
+    }
+
+    return pattern;
+}
+
+
 int
 settings_derive(queue_settings_t *queue, const settings_t *settings,
     const queue_settings_t *pattern, const char *tenant)

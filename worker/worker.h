@@ -195,6 +195,13 @@ const tenant_settings_t *settings_tenant(const settings_t *settings,
 const queue_settings_t *settings_pattern(const settings_t *settings,
     const char *name);
 
+/*
+ * "{acme}:messages", NUL-terminated, from anybody: the pattern that it is of
+ * and its tenant, 65 bytes; NULL when it is of none, or listed
+ */
+const queue_settings_t *settings_pattern_of(const settings_t *settings,
+    const char *name, size_t len, char *tenant);
+
 /* The pattern's queue of a tenant: 0 or -1; its texts are to be freed. */
 int settings_derive(queue_settings_t *queue, const settings_t *settings,
     const queue_settings_t *pattern, const char *tenant);

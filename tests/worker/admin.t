@@ -7,47 +7,13 @@ const fs = require('fs');
 const http = require('http');
 const path = require('path');
 const { run, ok, is, until, House, dir, root } = require('./house');
+const rest = require('./rest');
 
 const KEY = 'key-of-all-queues';
 const ACME = 'key-of-acme-alone';
 const socketPath = path.join(dir, 'rest.sock');
 
-function ask(method, where, { body, key = KEY, headers = {} } = {}) {
-    const text = body === undefined || typeof body === 'string'
-        ? body : JSON.stringify(body);
-    return new Promise((done, fail) => {
-        const request = http.request({ socketPath, method, path: where,
-            headers: { host: 'sluiced',
-                ...(key && { authorization: `Bearer ${key}` }),
-                ...(text !== undefined
-                    && { 'content-length': Buffer.byteLength(text) }),
-                ...headers } }, (answer) => {
-            let got = '';
-            answer.on('data', (data) => { got += data; });
-            answer.on('end', () => {
-                let json = null;
-                try {
-                    json = JSON.parse(got);
-                } catch (e) {
-                    json = got;
-                }
-                done({ status: answer.statusCode, json,
-                    type: answer.headers['content-type'],
-                    allow: answer.headers.allow });
-            });
-        });
-        request.on('error', fail);
-        request.end(text);
-    });
-}
-
-/* what a wrong request is told: status, field */
-async function refused(name, expected, method, where, options) {
-    const got = await ask(method, where, options);
-    is([got.status, got.json.field, got.type, got.json.status],
-        [expected[0], expected[1], 'application/problem+json', expected[0]],
-        name);
-}
+const { ask, refused } = rest(socketPath, KEY);
 
 async function keys() {
     await refused('no key', [401, 'Authorization'], 'GET', '/queues',

@@ -1,6 +1,7 @@
 /*
- * The REST API over the queues of the settings (docs/admin.md): HTTP/1.1 on a
- * unix socket or the loopback, behind NGINX, with an API key.
+ * The REST API over the queues of the settings, and those of the registry that
+ * they mean by tenants = {"*"} (docs/admin.md): HTTP/1.1 on a unix socket or
+ * the loopback, behind NGINX, with an API key.
  */
 
 #ifndef SLUICE_WORKER_ADMIN_ADMIN_H

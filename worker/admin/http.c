@@ -1,5 +1,5 @@
 /*
- * Listens, checks the key, finds the route and its queue, reads the body.
+ * Listens, checks the key, finds the route, reads the body.
  */
 
 #include <errno.h>
@@ -40,7 +40,7 @@ typedef struct {
 } operation_t;
 
 static const operation_t  operations[ROUTE_MAX] = {
-    [ROUTE_QUEUES] = { jobs_queues, false },
+    [ROUTE_QUEUES] = { find_queues, false },
     [ROUTE_QUEUE] = { jobs_queue, false },
     [ROUTE_OBLITERATE] = { many_obliterate, false },
     [ROUTE_ADD] = { add_delayed, true },
@@ -68,6 +68,22 @@ sluice_redis_t *
 call_redis(call_t *call)
 {
     return link_redis(links_of(call->admin->links, call->queue.base));
+}
+
+
+sluice_redis_t *
+call_registry(call_t *call)
+{
+    link_t  *link;
+
+    link = links_of(call->admin->links, SLUICE_KEYS_REGISTRY);
+
+    if (!link_ready(link)) {
+        call_problem(call, 503, NULL, "Redis cannot be reached");
+        return NULL;
+    }
+
+    return link_redis(link);
 }
 
 
@@ -139,78 +155,6 @@ http_key(call_t *call)
 }
 
 
-/* how many queues of the settings have the name; *found is the last of them */
-
-static size_t
-http_find(const call_t *call, const char *tenant,
-    const queue_settings_t **found)
-{
-    size_t                   i, n;
-    const queue_settings_t  *conf;
-
-    n = 0;
-
-    for (i = 0; i < call->admin->settings->nqueues; i++) {
-        conf = &call->admin->settings->queues[i];
-
-        if (strcmp(conf->name, call->route.queue) == 0
-            && (tenant == NULL
-                || strcmp(conf->tenant ? conf->tenant : "", tenant) == 0))
-        {
-            *found = conf;
-            n++;
-        }
-    }
-
-    return n;
-}
-
-
-/*
- * The tenant is that of the path, else of the key; without both it is the queue
- * without tenant, or the only one of this name.
- */
-
-static bool
-http_queue(call_t *call)
-{
-    size_t                   n;
-    const char              *tenant;
-    const queue_settings_t  *found;
-
-    found = NULL;
-    tenant = call->route.tenant[0] ? call->route.tenant : call->tenant;
-
-    if (call->tenant && strcmp(tenant, call->tenant) != 0) {
-        n = 0;
-
-    } else if (tenant) {
-        n = http_find(call, tenant, &found);
-
-    } else {
-        n = http_find(call, "", &found);
-
-        if (n == 0) {
-            n = http_find(call, NULL, &found);
-        }
-    }
-
-    if (n > 1) {
-        call_problem(call, 409, "name", "there are several queues of this"
-                     " name: say /tenant/.../queue/...");
-        return false;
-    }
-
-    if (n == 0 || queue_init(&call->queue, found) != 0) {
-        call_problem(call, 404, "name", "there is no such queue in the"
-                     " settings");
-        return false;
-    }
-
-    return true;
-}
-
-
 static bool
 http_query(call_t *call)
 {
@@ -279,6 +223,20 @@ http_body(call_t *call, const operation_t *operation)
 
 
 static void
+http_run(call_t *call)
+{
+    if (call->route.what != ROUTE_QUEUES
+        && !link_ready(links_of(call->admin->links, call->queue.base)))
+    {
+        call_problem(call, 503, NULL, "Redis cannot be reached");
+
+    } else {
+        operations[call->route.what].run(call);
+    }
+}
+
+
+static void
 http_on_request(struct evhttp_request *request, void *data)
 {
     call_t             *call;
@@ -333,18 +291,15 @@ http_on_request(struct evhttp_request *request, void *data)
         call_problem(call, 405, "path", "the methods here are %s",
                      call->route.allow);
 
-    } else if ((call->route.what == ROUTE_QUEUES || http_queue(call))
+    } else if ((call->route.what == ROUTE_QUEUES || find_queue(call))
                && http_query(call)
                && http_body(call, &operations[call->route.what]))
     {
-        if (call->route.what != ROUTE_QUEUES
-                   && !link_ready(links_of(call->admin->links,
-                                           call->queue.base)))
-        {
-            call_problem(call, 503, NULL, "Redis cannot be reached");
+        if (call->asks) {
+            find_registered(call, http_run);
 
         } else {
-            operations[call->route.what].run(call);
+            http_run(call);
         }
     }
 }

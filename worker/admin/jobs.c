@@ -1,4 +1,4 @@
-/* What there is: queues, their numbers, pages of jobs, one job. */
+/* What there is in a queue: its numbers, pages of jobs, one job. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,41 +13,6 @@
 
 static void jobs_counted(void *data, queue_read_e result,
     const queue_counts_t *counts);
-
-
-void
-jobs_queues(call_t *call)
-{
-    size_t                   i;
-    json_t                  *list, *item;
-    const settings_t        *settings;
-    const queue_settings_t  *conf;
-
-    static const char *const  kinds[] = { "send", "events", "noop" };
-
-    settings = call_settings(call);
-    list = json_array();
-
-    for (i = 0; i < settings->nqueues; i++) {
-        conf = &settings->queues[i];
-
-        if ((call->tenant && (conf->tenant == NULL
-                              || strcmp(call->tenant, conf->tenant) != 0))
-            || (call->route.tenant[0]
-                && (conf->tenant == NULL
-                    || strcmp(call->route.tenant, conf->tenant) != 0)))
-        {
-            continue;
-        }
-
-        item = json_pack("{s:s, s:s?, s:s, s:s, s:i}", "name", conf->name,
-                         "tenant", conf->tenant, "prefix", conf->prefix,
-                         "kind", kinds[conf->kind], "bullmq", conf->bullmq);
-        json_array_append_new(list, item);
-    }
-
-    call_answer(call, 200, json_pack("{s:o}", "queues", list));
-}
 
 
 /* ---------------------------------------------------------------- numbers */

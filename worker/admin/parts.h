@@ -33,6 +33,8 @@ struct call_s {
     route_t              route;
     struct evkeyvalq     query;
     queue_t              queue;
+    bool                 asks;         /* whether the queue is registered */
+    call_next_pt         next;
     json_t              *body;         /* an object, or NULL */
     json_t              *answer;
 
@@ -55,6 +57,9 @@ struct call_s {
 /* ----------------------------------------------------------------- http.c */
 
 sluice_redis_t *call_redis(call_t *call);
+
+/* where the registry is; NULL: the call has been ended, it is away */
+sluice_redis_t *call_registry(call_t *call);
 const settings_t *call_settings(call_t *call);
 struct streams_s *call_streams(call_t *call);
 bool call_current(call_t *call);        /* no reload since its check */
@@ -108,10 +113,21 @@ bool call_member_number(call_t *call, const char *name, int64_t min,
 bool call_member_flag(call_t *call, const char *name, bool *value);
 
 
+/* ----------------------------------------------------------------- find.c */
+
+/* The queue that the path means; false: the call has been ended. */
+bool find_queue(call_t *call);
+
+/* call->asks: goes on with `next` when the queue is there */
+void find_registered(call_t *call, call_next_pt next);
+
+
 /* -------------------------------------------------------- the operations */
 
-/* jobs.c: what there is */
-void jobs_queues(call_t *call);
+/* find.c: the queues that there are */
+void find_queues(call_t *call);
+
+/* jobs.c: what there is in one */
 void jobs_queue(call_t *call);
 void jobs_page(call_t *call);
 void jobs_one(call_t *call);

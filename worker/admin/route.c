@@ -16,7 +16,7 @@ typedef struct {
 /* docs/openapi.json has the same, and tests/worker/admin.t compares them */
 
 static const route_row_t  rows[] = {
-    { "GET", "/queues", ROUTE_QUEUES, "" },
+    { "GET", "/queues", ROUTE_QUEUES, "cursor count" },
     { "GET", "/queue/:name", ROUTE_QUEUE, "" },
     { "DELETE", "/queue/:name", ROUTE_OBLITERATE, "confirm force" },
     { "POST", "/queue/:name/job/delayed", ROUTE_ADD, "" },
