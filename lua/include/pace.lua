@@ -1,39 +1,41 @@
 -- Paces: who may go now, and when is the turn of who may not.  Times are µs; at
 -- is now.
 --
--- A pace is a hash {tat, tail, shift, head, from, rate}.  tat is that of
--- core/gcra.c: tolerance and one message may go at once.  When the bucket is empty
--- the message is given a place at tail, the end of the line, which moves on by one
--- interval: a backlog is delayed once each, each to its own moment.  While there is
--- a line, a message without a place does not overtake it.
+-- A pace is a hash {tat, tail, late, from, rate}.  tat is that of core/gcra.c:
+-- tolerance and one message may go at once.  When the bucket is empty the message
+-- is given a place at tail, the end of the line, which moves on by one interval: a
+-- backlog is delayed once each, each to its own moment.  While there is a line, a
+-- message without a place does not overtake it.
 --
 -- With borrow, so many may go within the interval that begins at from, when the
 -- bucket was full; then none until the bucket has made up for it.
 --
--- Places are µs of the line's own clock, which is behind that of Redis by
--- shift.  When the first in line comes too late (nobody worked meanwhile) and
--- the bucket has no room for it, the sending that was lost is added to shift:
--- the whole line moves, and its order stays.  head is the last place that was
--- served; who comes from before it has the next token, and shifts nobody.
+-- Whose turn came when the bucket had nothing for it (nobody worked for a while, a
+-- slower rate) gets a place at late, the end of a second line, of those that are
+-- late: negative, and each its own again, or all of them would come at once, again
+-- and again.  While there is such a line, it goes first: whose turn comes in the
+-- other one goes behind it.
 --
--- Who comes more than a minute after its turn has lost it; whose turn would be
--- beyond the horizon gets none and is told to come back then.
+-- A line of which nobody came for so long, or that is of a time before the clock
+-- was set back, is forgotten: its messages were removed, or come as they like.
+-- Whose turn would be beyond the horizon gets none and is told to come back then.
 --
 -- rate is what was asked last, "<interval> <tolerance> <horizon> <borrow>", for
 -- take.lua, which is not told; horizon in ms.
 
+local pace_patience = 15000000
+
 -- nil when the key is of another type
 local function pace_read(key)
-    local values = redis.pcall('HMGET', key, 'tat', 'tail', 'shift', 'head',
-                               'from', 'rate')
+    local values = redis.pcall('HMGET', key, 'tat', 'tail', 'late', 'from',
+                               'rate')
     if values.err then
         return nil
     end
     return {key = key, tat = tonumber(values[1]) or 0,
             tail = tonumber(values[2]) or 0,
-            shift = tonumber(values[3]) or 0,
-            head = tonumber(values[4]) or 0,
-            from = tonumber(values[5]) or 0, rate = values[6]}
+            late = tonumber(values[3]) or 0,
+            from = tonumber(values[4]) or 0, rate = values[5]}
 end
 
 local function pace_rate(pace, interval, tolerance, horizon, borrow)
@@ -41,79 +43,79 @@ local function pace_rate(pace, interval, tolerance, horizon, borrow)
     pace.horizon, pace.borrow = horizon * 1000, borrow
 end
 
+-- what can be explained of its tat and its lines
+local function pace_explain(at, pace)
+    local interval, horizon = pace.interval, pace.horizon
+    -- clock set back, or a slower pace before
+    local most = at + math.max(pace.tolerance + interval,
+                               pace.borrow * interval)
+    if pace.tat > most or pace.tat + pace_patience < at then
+        -- at: whoever comes next finds its own line
+        pace.tat = math.min(most, math.max(pace.tat, at))
+        pace.cut, pace.tail, pace.late = pace.tat, 0, 0
+    end
+    if pace.from > at then
+        pace.from = 0
+    end
+    if horizon > 0 then
+        -- two intervals: the last turn given is before the end
+        local last = at + horizon + interval
+        pace.tail = math.min(pace.tail, last)
+        pace.late = math.min(pace.late, last)
+    end
+    pace.used = true
+end
+
 -- Asks the pace.  Returns nil and charges it, or the moment to wait for and,
 -- unless it is beyond the horizon, the message's place in line.
 local function pace_ask(at, pace, place)
     local interval, horizon = pace.interval, pace.horizon
-    -- clock set back, or a slower pace before: no more than can be explained
-    local furthest = at + pace.tolerance + interval
-    local tat = math.min(pace.tat, math.max(furthest,
-                                            at + pace.borrow * interval))
-    local charged = math.max(tat, at) + interval
-    local passes = charged <= furthest
-                   or at < pace.from + interval
-                      and charged <= pace.from + pace.borrow * interval
-    local token = math.max(at, charged - pace.tolerance - interval)
-    -- two intervals: the last turn given is before tail
-    local line = pace.tail + pace.shift
-    if horizon > 0 then
-        line = math.min(line, at + horizon + interval)
-    end
-    pace.tail, pace.used = line - pace.shift, true
-    pace.tat = tat
-
-    local function go()
-        if tat <= at then
-            pace.from = at
-        end
-        pace.tat = charged
-    end
-
-    if place and place + pace.shift + 60000000 < at then
-        place = nil
-    end
+    local line, turn = math.max(pace.tail, pace.late), nil
     if place then
-        local turn = place + pace.shift
+        turn = math.abs(place)
         if turn > at and turn < line then
             return turn, place
         end
-        if passes then
-            go()
-            if turn < line then
-                pace.head = math.max(pace.head, place)
-            end
-            return nil
+        if turn > at then
+            turn = nil
         end
-        if turn <= at then
-            local first = math.max(place, pace.head + interval)
-            pace.shift = math.max(pace.shift, token - first)
-            return math.max(place + pace.shift, token), place
+    end
+
+    local charged = math.max(pace.tat, at) + interval
+    local passes = charged <= at + pace.tolerance + interval
+                   or at < pace.from + interval
+                      and charged <= pace.from + pace.borrow * interval
+    -- the end of those before it
+    local first = not turn and line or place > 0 and pace.late or 0
+    if passes and first <= at then
+        if pace.tat <= at then
+            pace.from = at
         end
-    elseif passes and line <= at then
-        go()
+        pace.tat = charged
         return nil
     end
 
-    local due = math.max(line, token)
+    local token = math.max(at, charged - pace.tolerance - interval)
+    local due = math.max(turn and pace.late or line, token)
     if horizon > 0 and due > at + horizon then
         return at + horizon
     end
-    place = due - pace.shift
-    if line <= at then
-        pace.head = math.max(pace.head, place - interval)
+    if turn then
+        pace.late = due + interval
+        return due, -due
     end
-    pace.tail = place + interval
-    return due, place
+    pace.tail = due + interval
+    return due, due
 end
 
 -- Asks the paces of the pair and of the number, nil each when there is none: both
 -- are charged or none.  Returns nil, or the moment to wait for.  The message's
 -- places in their lines are in turns.
 local function pace_both(at, number, pair, turns)
-    local due, place
-    local tat, from, head = pair and pair.tat, pair and pair.from,
-                            pair and pair.head
+    local due, place, tat, from
     if pair then
+        pace_explain(at, pair)
+        tat, from = pair.tat, pair.from
         due, place = pace_ask(at, pair, turns.pair)
         if due then
             turns.pair = place
@@ -121,11 +123,12 @@ local function pace_both(at, number, pair, turns)
         end
     end
     if number then
+        pace_explain(at, number)
         due, place = pace_ask(at, number, turns.number)
         if due then
             turns.number = place
             if pair then
-                pair.tat, pair.from, pair.head = tat, from, head
+                pair.tat, pair.from = tat, from
             end
         end
     end
@@ -143,7 +146,8 @@ local function pace_claim(value)
     if token then
         return {}, token
     end
-    local number, pair, before = value:match('^turn (%d*),?(%d*) ?(.*)$')
+    local number, pair, before = value:match(
+        '^turn (-?%d*),?(-?%d*) ?(.*)$')
     if number then
         return {number = tonumber(number), pair = tonumber(pair)}, before
     end
@@ -155,22 +159,25 @@ local function pace_turn(turns, before)
            .. (before ~= '' and ' ' .. before or '')
 end
 
--- Writes what was asked; charged: the messages go, and not only will be asked again
+-- Writes what was asked; charged: the messages go, and not only will be asked
+-- again.  What cannot be explained is pulled in all the same, or nobody would ever
+-- come to be charged.
 local function pace_write(at, pace, charged)
-    local last = math.max(pace.tat, pace.tail + pace.shift)
-    local fields = {'tail', ('%.0f'):format(pace.tail), 'shift',
-                    ('%.0f'):format(pace.shift), 'head',
-                    ('%.0f'):format(pace.head)}
+    local last = math.max(pace.tat, pace.tail, pace.late)
+    local fields = {'tail', ('%.0f'):format(pace.tail), 'late',
+                    ('%.0f'):format(pace.late)}
     if charged then
         local rate = ('%.0f %.0f %.0f %.0f'):format(
             pace.interval, pace.tolerance, pace.horizon / 1000, pace.borrow)
-        fields[7], fields[8] = 'tat', ('%.0f'):format(pace.tat)
+        fields[5], fields[6] = 'tat', ('%.0f'):format(pace.tat)
         if pace.borrow > 0 then
-            fields[9], fields[10] = 'from', ('%.0f'):format(pace.from)
+            fields[7], fields[8] = 'from', ('%.0f'):format(pace.from)
         end
         if rate ~= pace.rate then
             fields[#fields + 1], fields[#fields + 2] = 'rate', rate
         end
+    elseif pace.cut then
+        fields[5], fields[6] = 'tat', ('%.0f'):format(pace.cut)
     end
     call('HSET', pace.key, unpack(fields))
     call('PEXPIRE', pace.key,
