@@ -22,7 +22,8 @@
 --   "done"   value is the result
 --   "wait"   for value ms; nothing is claimed or charged.  The job's fields sndr
 --            and rcpt say for whom it waits: take.lua does not take it before
---            its turn
+--            its turn; and after a delay of value (retry.lua) it is first in its
+--            line
 --
 -- A claim is a string:
 --   "turn <µs>[,<µs>][ <token>]"  its places in line [claimed by token before]
@@ -123,12 +124,12 @@ for i = 1, n do
                 call('SET', claim, claims[claim], 'PX', ('%.0f'):format(life))
             end
             if call('EXISTS', KEYS[k]) == 1 then
+                -- a delay of `off` puts it off: see include/promote.lua
+                local fields = {'off', wait, 'sndr', ARGV[p + 3]}
                 if pair then
-                    redis.pcall('HSET', KEYS[k], 'sndr', ARGV[p + 3], 'rcpt',
-                                ARGV[p + 4])
-                else
-                    redis.pcall('HSET', KEYS[k], 'sndr', ARGV[p + 3])
+                    fields[5], fields[6] = 'rcpt', ARGV[p + 4]
                 end
+                redis.pcall('HSET', KEYS[k], unpack(fields))
             end
             result[i] = {'wait', wait}
         end

@@ -104,7 +104,7 @@ for i = 1, n do
 end
 
 if at_once then
-    promote()
+    promote(0)
 end
 end_leases(at, codes, locks)
 

@@ -19,12 +19,13 @@ local function mark_delayed()
     end
 end
 
--- A job that was looked at, and is not to be started before `wait` ms are over.
+-- A job that was looked at, and is not to be started before `wait` ms are over.  Its
+-- field `off` is as its delay: see promote.lua.
 local function put_off(id, wait)
-    local due = now + wait
+    local due, text = now + wait, ('%.0f'):format(wait)
     call('XADD', events, '*', 'event', 'delayed', 'jobId', id, 'delay',
          ('%.0f'):format(due))
-    call('HSET', base .. id, 'delay', ('%.0f'):format(wait))
+    call('HSET', base .. id, 'delay', text, 'off', text)
     put_delayed(id, due)
 end
 

@@ -21,9 +21,13 @@ local function is_legacy(scheduler)
            and call('EXISTS', key) == 1
 end
 
-local function take(count, own_max, own_duration, schedulers, limits)
-    promote()
+-- nothing can be taken now
+local function take_none(status, value)
+    promote(0)
+    return {status, value, {}}
+end
 
+local function take(count, own_max, own_duration, schedulers, limits)
     -- 2^53 - 1 is what rateLimit() of BullMQ sets to stop everybody
     local limiter, cut, room = base .. 'limiter', nil, count
     local max, duration = tonumber(meta[4]) or own_max,
@@ -39,7 +43,7 @@ local function take(count, own_max, own_duration, schedulers, limits)
     if used >= (max or 9007199254740991) then
         local wait = call('PTTL', limiter)
         if wait > 0 then
-            return {'limited', wait, {}}
+            return take_none('limited', wait)
         end
         call('DEL', limiter)
         used = 0
@@ -49,12 +53,12 @@ local function take(count, own_max, own_duration, schedulers, limits)
     end
 
     if paused then
-        return {'paused', 0, {}}
+        return take_none('paused', 0)
     end
     if concurrency then
         local free = concurrency - call('LLEN', base .. 'active')
         if free <= 0 then
-            return {'full', 0, {}}
+            return take_none('full', 0)
         end
         if free < room then
             cut, room = 'full', free
@@ -68,9 +72,11 @@ local function take(count, own_max, own_duration, schedulers, limits)
         room, bucket_cut = buckets_read(buckets, room)
         charge, wait_for = buckets_charge, bucket_wait
         if room == 0 then
-            return {'limited', wait_for(bucket_cut), {}}
+            return take_none('limited', wait_for(bucket_cut))
         end
     end
+
+    local more_due = promote(room)
 
     local jobs, taken, counted = {}, 0, 0
     -- taken may reach it in this look
@@ -305,22 +311,22 @@ local function take(count, own_max, own_duration, schedulers, limits)
         call('PEXPIRE', limiter, duration)
     end
 
-    if taken == count then
+    if taken == room then
         -- a worker with room may sleep: it is told of the next to come
         if call('LLEN', base .. 'wait') == 0
             and call('ZCARD', base .. 'prioritized') == 0
         then
             call('ZREM', base .. 'marker', '0')
         end
-        return {'ok', 0, jobs}
-    end
-    if bucket_cut and taken == room then
-        return {'limited', wait_for(bucket_cut), jobs}
-    end
-    if cut and taken == room then
+        if taken == count then
+            return {'ok', 0, jobs}
+        end
+        if bucket_cut then
+            return {'limited', wait_for(bucket_cut), jobs}
+        end
         return {cut, cut == 'limited' and call('PTTL', limiter) or 0, jobs}
     end
-    if waiting >= aside_max then
+    if waiting >= aside_max or more_due then
         return {'ok', 0, jobs}
     end
     if class_wait then

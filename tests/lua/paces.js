@@ -187,6 +187,93 @@ async function backlog() {
     tap.ok(await redis.pttl(`${OWN}pace:1`) > N * 500, 'which are remembered');
 }
 
+/* its turn is come */
+const due = (...list) => redis.zadd(`${K}delayed`,
+    ...list.flatMap((id, i) => [4096 + i, id]));
+
+/* who was put off had been first, and is so again */
+async function returns() {
+    const fresh = async () => {
+        await redis.flushall();
+        await fill('a', 3, '1');
+        await empty('1', 10);
+        await s.take(9, 'tok', limits());
+        await redis.del(`${OWN}pace:1`, claim('a-1'), claim('a-2'), claim('a-3'));
+        await fill('b', 3);
+    };
+    await fresh();
+    await s.add({ id: 'd-1', delay: 60000 }, { id: 'c-1', priority: 10 },
+        { id: 'c-2', priority: 10 });
+    await redis.hset(`${K}c-2`, 'delay', 9, 'off', 9);
+    await redis.zrem(`${K}prioritized`, 'c-2');
+    await due('c-2', 'd-1', 'a-1', 'a-2', 'a-3');
+    tap.is(ids(await s.take(9, 'tok', limits())), ['a-1', 'a-2', 'a-3', 'b-1',
+        'b-2', 'b-3', 'd-1', 'c-2', 'c-1'], 'in its order, and in its class');
+
+    await fresh();
+    await due('a-1', 'a-2', 'a-3');
+    const one = await s.take(1, 'tok', limits());
+    tap.is([ids(one), await redis.zrange(`${K}delayed`, 0, -1)],
+        [['a-1'], ['a-2', 'a-3']], 'no more than are taken');
+    tap.is((await events('waiting')).slice(-1), ['a-1'], 'its event');
+    await empty('1', 10);
+    const [two, three] = [await s.take(1, 'tok', limits()),
+        await s.take(1, 'tok', limits())];
+    tap.is([ids(two), ids(three)], [['b-1'], ['b-2']],
+        'put off again they hold up nobody');
+    await redis.hset(`${K}meta`, 'paused', 1);
+    await due('a-2');
+    await s.take(9, 'tok', limits());
+    tap.is(await redis.zscore(`${K}delayed`, 'a-2'), '4096',
+        'they stay while the queue is paused');
+    await redis.hdel(`${K}meta`, 'paused');
+
+    /* more are due than a call takes, and none can go */
+    await fresh();
+    await empty('1', 10);
+    await redis.ltrim(`${K}wait`, 1, 0);
+    await due('a-1', 'a-2', 'a-3');
+    const seen = [];
+    for (let i = 0; i < 4; i += 1) {
+        seen.push((await s.take(1, 'tok', limits())).status);
+    }
+    tap.is(seen, ['ok', 'ok', 'delayed', 'delayed'], 'the others are looked at');
+
+    /* a delay of another kind is no such thing */
+    await fresh();
+    await due('a-1');
+    await s.take(1, 'tok', limits());
+    await s.retry({ id: 'a-1', delay: 60000 });
+    await due('a-1');
+    tap.is(ids(await s.take(4, 'tok', limits())), ['b-1', 'b-2', 'b-3', 'a-1'],
+        'after a backoff it is behind the others');
+
+    /* admit puts off, too */
+    await redis.flushall();
+    await fill('a', 1);
+    await empty('1', 10);
+    await s.take(1, 'tok', limits());
+    const [[, wait]] = await s.admit(ask('a-1', { interval: 10 * S }));
+    await s.retry({ id: 'a-1', mode: 'delay', delay: wait });
+    await fill('b', 2);
+    await redis.del(`${OWN}pace:1`);
+    await due('a-1');
+    tap.is(ids(await s.take(1, 'tok', limits())), ['a-1'],
+        'nor is it behind them when admit put it off');
+}
+
+/* the clock was set back, and nobody is charged by a look */
+async function setBack() {
+    await redis.flushall();
+    await fill('a', 1, '1');
+    await empty('1', 3600, `${S / 20} 0 3600000 0`);
+    await tap.until(async () => {
+        await s.promote('a-1');
+        return ids(await s.take(1, 'tok', limits(0))).length === 1;
+    }, 'its turn', 3000);
+    tap.ok(true, 'a number does not wait until the clock has caught up');
+}
+
 /* taken, admitted, finished; at 400 a second, and never more */
 async function paced() {
     await redis.flushall();
@@ -291,6 +378,8 @@ tap.run(async () => {
         await passes();
         await bounded();
         await backlog();
+        await returns();
+        await setBack();
         await paced();
         await pairs();
     } finally {

@@ -304,13 +304,16 @@ class World {
             for (const id of found.delayed) {
                 await this.redis.zadd(`${K}delayed`, 'XX', 0, id);
             }
-            const { jobs } = await this.s.take(100);
-            for (const { id } of jobs) {
-                this.start(id, null);
-                this.taken.delete(id);
-                this.reply((await this.s.finish([{ id }])).next);
+            let [status, jobs] = ['ok'];
+            while (status === 'ok') {
+                ({ status, jobs } = await this.s.take(100));
+                for (const { id } of jobs) {
+                    this.start(id, null);
+                    this.taken.delete(id);
+                    this.reply((await this.s.finish([{ id }])).next);
+                }
+                await this.check('the end');
             }
-            await this.check('the end');
         }
         return left;
     }

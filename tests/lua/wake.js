@@ -68,6 +68,27 @@ async function told(server) {
     await s.add({ id: 'd-4', delay: 70000 });
     await said(0, 'a look does not forget when');
 
+    /* a take that ends for another reason, and leaves nothing */
+    for (const [i, [expected, options]] of [
+        ['limited', { max: 1, duration: 60000 }],
+        ['limited', { limits: 'rate:60000000:0' }],
+        ['full', {}]].entries())
+    {
+        await redis.hset('{acme}:q:meta', 'concurrency',
+            expected === 'full' ? 1 : 1000);
+        await redis.del('{acme}:q:active');
+        await s.add({ id: `f-${i}` });
+        await words.now();
+        ({ status } = await s.take(10, 'tok', options));
+        tap.is([status, await redis.zrange('{acme}:q:marker', 0, -1)],
+            [expected, ['1']], `${expected}: its marker is away`);
+        await redis.hdel('{acme}:q:meta', 'concurrency');
+        await s.add({ id: `g-${i}` });
+        await said(1, 'and the next is told of');
+        await redis.del('{acme}:q:limiter');
+        await s.take(10);
+    }
+
     await s.pause();
     await s.add({ id: 'e-7' });
     await said(0, 'a paused queue is quiet');
