@@ -221,6 +221,44 @@ sluice_sentinel_met(sluice_sentinel_t *sentinel, int64_t now)
     sluice_sentinel_round(sentinel);
     sluice_sentinel_place(sentinel, sentinel->current, 0);
     sentinel->current = 0;
+    sentinel->look = 0;
+    sentinel->agrees = 1;
+}
+
+
+const sluice_node_t *
+sluice_sentinel_look(const sluice_sentinel_t *sentinel)
+{
+    return sentinel->state == SLUICE_SENTINEL_HELD
+           ? &sentinel->sentinels[sentinel->look].node : NULL;
+}
+
+
+int
+sluice_sentinel_looked(sluice_sentinel_t *sentinel, const redisReply *reply)
+{
+    sluice_node_t  node;
+
+    if (sentinel->state != SLUICE_SENTINEL_HELD) {
+        return 0;
+    }
+
+    if (reply && sluice_sentinel_read(&node, reply)) {
+
+        if (sluice_node_is(&node, &sentinel->master)) {
+            sentinel->agrees = 1;
+            return 0;
+        }
+
+        if (sentinel->agrees) {
+            return 1;
+        }
+    }
+
+    sentinel->agrees = 0;
+    sentinel->look = (sentinel->look + 1) % sentinel->nsentinels;
+
+    return 0;
 }
 
 

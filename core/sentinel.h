@@ -22,10 +22,10 @@
  * (SLUICE_REDIS_REPLY_REPLICA): the host drops the connection then, as it does
  * without sentinels.
  *
- * While it is held the host may ask the sentinel of sentinels[0] again, and
- * leave the master when it tells of another: a failover that somebody asks for
- * ends the clients of the old master only some ten seconds after the new one
- * was promoted, and what they write meanwhile is lost.
+ * While it is held the host asks the sentinel of sluice_sentinel_look() now and
+ * then, and leaves the master when sluice_sentinel_looked() says so: a failover
+ * that somebody asks for ends the clients of the old one only some ten seconds
+ * after the new one was promoted, and what they write meanwhile is lost.
  *
  * Left out: +switch-master over pub/sub, which tells no more than that; and
  * SENTINEL sentinels, since names in the URL are resolved at each connect and
@@ -88,6 +88,8 @@ typedef struct {
     int64_t                  next;      /* LOST: not before */
     unsigned                 failures;  /* in a row */
     unsigned                 pausing:1; /* `next` is set */
+    unsigned                 agrees:1;  /* HELD: sentinels[look] told of it */
+    size_t                   look;
 } sluice_sentinel_t;
 
 
@@ -105,6 +107,18 @@ const char *sluice_sentinel_answered(sluice_sentinel_t *sentinel,
 
 /* The connection to the master is ready: its greeting is over. */
 void sluice_sentinel_met(sluice_sentinel_t *sentinel, int64_t now);
+
+/* HELD: whom to ask whether it is the master still; NULL in other states. */
+const sluice_node_t *sluice_sentinel_look(const sluice_sentinel_t *sentinel);
+
+/*
+ * The answer, or NULL: 1 when it tells of another master than before, so that
+ * this one is to be left.  A sentinel that gives none is asked no more, but the
+ * next one, and that only counts once it has told of this master: it may be
+ * behind the others.
+ */
+int sluice_sentinel_looked(sluice_sentinel_t *sentinel,
+    const redisReply *reply);
 
 /* The connection to the master was lost, refused, or is to a replica. */
 void sluice_sentinel_lost(sluice_sentinel_t *sentinel, int64_t now);

@@ -404,6 +404,7 @@ ngx_http_sluice_greeted(ngx_http_sluice_link_t *link)
 
     if (link->sentinel) {
         sluice_sentinel_met(link->sentinel, (int64_t) ngx_current_msec);
+        ngx_http_sluice_watch(link);
     }
 
     if (link->first->cluster) {

@@ -223,6 +223,8 @@ struct ngx_http_sluice_link_s {
     ngx_http_sluice_link_t         *asker;      /* or NULL */
     ngx_http_sluice_link_t         *asks;       /* of an asker: who wants it */
     ngx_event_t                     told;       /* posted, by its asker */
+    ngx_http_sluice_link_t         *watcher;    /* of the first, or NULL */
+    ngx_event_t                     look;       /* its timer, or posted by it */
     const ngx_http_sluice_host_t   *host;       /* the server's, or `target` */
     ngx_http_sluice_host_t          target;
     ngx_addr_t                      addr;       /* of target */
@@ -276,6 +278,7 @@ struct ngx_http_sluice_link_s {
     unsigned                        mark;       /* in its key, of a cluster */
     ngx_uint_t                      retries;    /* with another, in a row */
     unsigned                        demoted:1;  /* it became a replica */
+    unsigned                        replaced:1; /* sentinels told that */
     unsigned                        told_evicts:1;
     unsigned                        told_no_aof:1;
 };
@@ -355,6 +358,16 @@ void ngx_http_sluice_ask(ngx_http_sluice_link_t *link,
 /* The question that is on its way is given up. */
 void ngx_http_sluice_ask_end(ngx_http_sluice_link_t *link, const char *why);
 void ngx_http_sluice_ask_told(ngx_event_t *ev);
+
+
+/*
+ * _watch.c: is the master that is held still the one of the sentinels?  The
+ * first link has a watcher, as an asker one, but its connection stays.
+ */
+
+/* Of a link that is ready, at any time */
+void ngx_http_sluice_watch(ngx_http_sluice_link_t *link);
+void ngx_http_sluice_watch_destroy(ngx_http_sluice_link_t *first);
 
 
 /*

@@ -205,6 +205,8 @@ ngx_http_sluice_redis_destroy(ngx_http_sluice_link_t *link)
         link->asker = NULL;
     }
 
+    ngx_http_sluice_watch_destroy(link);
+
     if (link->told.posted) {
         ngx_delete_posted_event(&link->told);
     }

@@ -447,8 +447,14 @@ ngx_http_sluice_redis_lost(ngx_http_sluice_link_t *link, const char *why)
 static void
 ngx_http_sluice_redis_unasked(ngx_http_sluice_link_t *link, const char *why)
 {
+    ngx_uint_t  level;
+
+    /* a sentinel is needed to find the master, not to keep it */
+
+    level = (link == link->first->watcher) ? NGX_LOG_INFO : NGX_LOG_ERR;
+
     if (sluice_redis_pending(link->client)) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+        ngx_log_error(level, ngx_cycle->log, 0,
                       "sluice_redis \"%V\" asked %V in vain: %s",
                       &link->server->name, &link->host->shown, why);
     }

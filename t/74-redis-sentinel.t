@@ -113,6 +113,42 @@ like(log_text(), qr/is connected to 127\.0\.0\.1:$second->{port}/,
 is(post('/x?id=last', '{}'), 200, 'planned: 200 from the new one');
 ok(log_clean(), 'log');
 
+# without wait_replicas the old master is left when the sentinels tell of the
+# other, not when it hears of that, ten seconds later
+
+ok(replicated($second), 'a replica');
+nginx(http => "sluice_redis redis+sentinel://$hosts/events timeout=1s
+                            connections=2;", server => $server);
+is(post('/x?id=held', '{}'), 200, 'held');
+my $known = keys %sent;
+$failover = fork;
+if (!$failover) {
+    sleep 0.5;
+    node($sentinels[0], 'SENTINEL', 'FAILOVER', 'events');
+    POSIX::_exit(0);
+}
+($left, $again) = load($ENV{SLUICE_WATCHED} || 3);
+waitpid $failover, 0;
+ok(wait_long(sub { master() == $first }, 20), 'watched: replaced');
+($after, $more) = load(0.5);
+is($left + $after, 0, 'watched: all were taken');
+like(log_text(), qr/is away: the sentinels tell of another master/,
+     'watched: the old master is left');
+unlike(log_text(), qr/is away: (closed|it became a replica)/,
+       'watched: before it hears of it');
+my $lost = missing();
+like($lost, qr/ 0 doubled/, 'watched: none doubled');
+diag('watched: of ' . (keys(%sent) - $known) . " events $lost");
+my $commands = sub { node($_[0], 'INFO', 'stats')
+                     =~ /total_connections_received:(\d+)/ ? $1 : 0 };
+my @connections = map { $commands->($_) } @sentinels;
+sleep 2.2;
+cmp_ok(eval { my $n = 0; $n += $commands->($sentinels[$_]) - $connections[$_]
+              for 0 .. $#sentinels; $n }, '<=', 12, 'watched: one connection');
+ok(log_clean(), 'log');
+delete $sent{$_} for grep { !/^e-held/ } keys %sent;
+($first, $second) = ($second, $first);
+
 # one that is killed: the spool takes what comes, and what Redis had taken and
 # not given on is lost with it
 

@@ -47,19 +47,6 @@ master_complain(master_t *master, const char *why)
 }
 
 
-/* is it another one, by the sentinel that told of it? */
-
-static bool
-master_is_other(const master_t *master, const redisReply *reply)
-{
-    return reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2
-           && reply->element[0]->type == REDIS_REPLY_STRING
-           && reply->element[1]->type == REDIS_REPLY_STRING
-           && (strcmp(reply->element[0]->str, master->last.host) != 0
-               || atoi(reply->element[1]->str) != master->last.port);
-}
-
-
 static void
 master_on_answer(void *data, const redisReply *reply)
 {
@@ -68,8 +55,7 @@ master_on_answer(void *data, const redisReply *reply)
 
     if (master->looking) {
         master->looking = false;
-        master->other = (master->sentinel.state == SLUICE_SENTINEL_HELD
-                         && master_is_other(master, reply));
+        master->other = sluice_sentinel_looked(&master->sentinel, reply);
         clock_arm(master->step, master->other
                                 || master->sentinel.state
                                    != SLUICE_SENTINEL_HELD ? 0 : MASTER_LOOK);
@@ -112,7 +98,7 @@ master_look(master_t *master)
 
     master->looking = true;
 
-    if (question_ask(master->question, &master->sentinel.sentinels[0].node,
+    if (question_ask(master->question, sluice_sentinel_look(&master->sentinel),
                      "SENTINEL", "get-master-addr-by-name", master->name)
         != 0)
     {

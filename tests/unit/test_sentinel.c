@@ -6,6 +6,8 @@
  *   master=host   the sentinel says so, port 6379
  *   nil error bad silent   other answers
  *   met lost      of the master's connection
+ *   look=host     LOOK sentinel, which says so; then LEFT, or nothing
+ *   look          it is silent
  */
 
 #include <setjmp.h>
@@ -73,6 +75,30 @@ next(sluice_sentinel_t *sentinel, int64_t now, char *log)
 
 
 static void
+look(sluice_sentinel_t *sentinel, const char *host, char *log)
+{
+    char                  resp[128];
+    redisReply           *reply;
+    const sluice_node_t  *node;
+
+    node = sluice_sentinel_look(sentinel);
+    snprintf(resp, sizeof(resp), "*2\r\n$%d\r\n%s\r\n$4\r\n6379\r\n",
+             (int) strlen(host), host);
+    reply = host[0] ? reply_of(resp) : NULL;
+
+    sprintf(log + strlen(log), "LOOK %s ", node ? node->host : "-");
+
+    if (sluice_sentinel_looked(sentinel, reply)) {
+        strcat(log, "LEFT ");
+    }
+
+    if (reply) {
+        freeReplyObject(reply);
+    }
+}
+
+
+static void
 test_story(void **state)
 {
     char                *word, *save, text[1024], log[2048], resp[128];
@@ -115,6 +141,9 @@ test_story(void **state)
 
         } else if (strcmp(word, "silent") == 0) {
             answer(&sentinel, NULL, now);
+
+        } else if (strncmp(word, "look", 4) == 0) {
+            look(&sentinel, word + (word[4] ? 5 : 4), log);
 
         } else if (strcmp(word, "met") == 0) {
             sluice_sentinel_met(&sentinel, now);
@@ -194,6 +223,17 @@ static const story_t  stories[] = {
       "next master=x next met +9000 lost next master=x next lost next +100 "
       "next silent next master=y next met next",
       "ASK a CONNECT x ASK a CONNECT x WAIT 100 ASK b ASK c CONNECT y -" },
+    { "another master since", ABC,
+      "look=x next silent next look=x master=x next look=x met look=x look=x "
+      "look=y look=y lost look=y",
+      "LOOK - ASK a ASK b LOOK - CONNECT x LOOK - LOOK b LOOK b LOOK b LEFT "
+      "LOOK b LEFT LOOK -" },
+    { "a sentinel that is silent: the next, when it knew of this one", ABC,
+      "next master=x next met look look=y look=x look=x look=y",
+      "ASK a CONNECT x LOOK a LOOK b LOOK c LOOK c LOOK c LEFT" },
+    { "a sentinel that is behind the others is none to look at", AB,
+      "next master=x next met look look=old look=x look look=old look=x",
+      "ASK a CONNECT x LOOK a LOOK b LOOK a LOOK a LOOK b LOOK a" },
 };
 
 
