@@ -35,7 +35,8 @@ cluster_plan(cluster_t *cluster)
 static void
 cluster_complain(cluster_t *cluster, const char *why)
 {
-    int64_t  now;
+    int64_t      now;
+    const char  *because;
 
     now = clock_ms();
 
@@ -46,9 +47,12 @@ cluster_complain(cluster_t *cluster, const char *why)
     cluster->complaint = why;
     cluster->said = now;
 
+    because = question_why(cluster->question);
+
     log_event(LOG_WARN_, "cluster_map_failed",
               "node", "%s", cluster->asked.host,
-              "port", "%d", cluster->asked.port, "error", "%s", why, NULL);
+              "port", "%d", cluster->asked.port, "error", "%s%s%s", why,
+              because[0] ? ": " : "", because, NULL);
 }
 
 

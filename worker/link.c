@@ -62,15 +62,18 @@ link_complain(link_t *link, const char *why, int64_t pause)
 
     now = clock_ms();
 
-    if (link->to != LINK_SERVER
-        || (strcmp(why, link->complaint) == 0
-            && now - link->said < LINK_SAY_AGAIN))
+    if (strcmp(why, link->complaint) == 0
+        && now - link->said < LINK_SAY_AGAIN)
     {
         return;
     }
 
     snprintf(link->complaint, sizeof(link->complaint), "%s", why);
     link->said = now;
+
+    if (link->to != LINK_SERVER) {
+        return;
+    }
 
     log_event(LOG_ERROR_, "redis_away", "link", "%s", link->name,
               "error", "%s", why, "failures", "%u", link->failures,
@@ -540,6 +543,13 @@ link_redis(link_t *link)
     }
 
     return link->redis;
+}
+
+
+const char *
+link_why(const link_t *link)
+{
+    return link->complaint;
 }
 
 

@@ -86,6 +86,9 @@ sluice_redis_t *link_redis(link_t *link);
 
 bool link_ready(const link_t *link);
 
+/* why it was lost, the last time; "" when it was not */
+const char *link_why(const link_t *link);
+
 /*
  * Every pending command is answered with NULL, then all is freed; the state
  * function is not called.  Not from a reply or state function of this link.

@@ -29,7 +29,8 @@ struct master_s {
 static void
 master_complain(master_t *master, const char *why)
 {
-    int64_t  now;
+    int64_t      now;
+    const char  *because;
 
     now = clock_ms();
 
@@ -40,10 +41,13 @@ master_complain(master_t *master, const char *why)
     master->complaint = why;
     master->said = now;
 
+    because = question_why(master->question);
+
     log_event(LOG_WARN_, "sentinel_failed",
               "sentinel", "%s", master->asked.host,
               "port", "%d", master->asked.port,
-              "name", "%s", master->name, "error", "%s", why, NULL);
+              "name", "%s", master->name, "error", "%s%s%s", why,
+              because[0] ? ": " : "", because, NULL);
 }
 
 

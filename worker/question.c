@@ -93,6 +93,13 @@ question_ask(question_t *question, const sluice_node_t *node,
 }
 
 
+const char *
+question_why(const question_t *question)
+{
+    return question->link ? link_why(question->link) : "";
+}
+
+
 void
 question_close(question_t *question)
 {

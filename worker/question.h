@@ -31,6 +31,9 @@ question_t *question_open(struct event_base *base, const settings_t *settings,
 int question_ask(question_t *question, const sluice_node_t *node,
     const char *first, const char *second, const char *third);
 
+/* from `reply`: why there is no answer, or "" */
+const char *question_why(const question_t *question);
+
 /* NULL is fine. */
 void question_close(question_t *question);
 

@@ -44,19 +44,25 @@ async function freePort() {
 }
 
 
-/* one server; it keeps its port and its files over a restart */
+/*
+ * One server; it keeps its port and its files over a restart.  With `tls`, lines
+ * of certificates, those that are tested come over TLS to `tested`, as servers
+ * do to one another; the test itself does not.
+ */
 
 class Node {
-    static async start(name, lines, mode = []) {
+    static async start(name, lines, mode = [], tls = null) {
         const node = new Node();
         node.port = await freePort();
+        node.tested = tls ? await freePort() : node.port;
         node.home = path.join(dir, `${name}-${node.port}`);
         node.mode = mode;
         fs.mkdirSync(node.home, { recursive: true });
         node.conf = path.join(node.home, 'redis.conf');
         fs.writeFileSync(node.conf, ['bind 127.0.0.1', `port ${node.port}`,
-            `dir ${node.home}`, 'save ""', 'logfile redis.log', ...lines, '']
-            .join('\n'));
+            `dir ${node.home}`, 'save ""', 'logfile redis.log', ...lines,
+            ...(tls ? [`tls-port ${node.tested}`, 'tls-auth-clients no',
+                'tls-replication yes', ...tls] : []), ''].join('\n'));
         node.redis = new Redis({ port: node.port, host: '127.0.0.1',
             maxRetriesPerRequest: null, retryStrategy: () => 20 });
         node.redis.on('error', () => {});
@@ -83,13 +89,14 @@ class Node {
 
 class Cluster {
     /* `n` masters with all slots among them, and replicas of the first ones */
-    static async start(name, n = 3, replicas = 0) {
+    static async start(name, n = 3, replicas = 0, tls = null) {
         const cluster = new Cluster();
         cluster.nodes = [];
         for (let i = 0; i < n + replicas; i += 1) {
             cluster.nodes.push(await Node.start(name, ['cluster-enabled yes',
                 'cluster-config-file nodes.conf', 'cluster-node-timeout 1000',
-                'cluster-replica-validity-factor 0']));
+                'cluster-replica-validity-factor 0',
+                ...(tls ? ['tls-cluster yes'] : [])], [], tls));
         }
         cluster.masters = cluster.nodes.slice(0, n);
         cluster.replica = cluster.nodes[n];
@@ -108,7 +115,8 @@ class Cluster {
             await cluster.masters[i].redis.cluster('ADDSLOTS', ...slots);
         }
         for (const node of cluster.nodes.slice(1)) {
-            await cluster.nodes[0].redis.cluster('MEET', '127.0.0.1', node.port);
+            await cluster.nodes[0].redis.cluster('MEET', '127.0.0.1',
+                node.tested);
         }
         await cluster.agreed();
         for (let i = 0; i < replicas; i += 1) {
@@ -118,8 +126,8 @@ class Cluster {
                 await replica.redis.info('replication')), 'the replica');
         }
 
-        cluster.url = `redis+cluster://${cluster.nodes.map((node) =>
-            `127.0.0.1:${node.port}`).join(',')}`;
+        cluster.url = `redis${tls ? 's' : ''}+cluster://${
+            cluster.nodes.map((node) => `127.0.0.1:${node.tested}`).join(',')}`;
         cluster.redis = new Redis.Cluster(cluster.nodes.map((node) =>
             ({ host: '127.0.0.1', port: node.port })),
         { clusterRetryStrategy: () => 50, maxRedirections: 100,
@@ -179,7 +187,7 @@ class Cluster {
             if (keys.length === 0) {
                 break;
             }
-            await from.redis.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5000,
+            await from.redis.call('MIGRATE', '127.0.0.1', to.tested, '', 0, 5000,
                 'KEYS', ...keys);
         }
         for (const node of new Set([to, from, ...this.masters])) {
@@ -192,14 +200,14 @@ class Cluster {
 /* a master, its replicas, and sentinels that agree by a majority */
 
 class Watched {
-    static async start(name, replicas = 1, sentinels = 3) {
+    static async start(name, replicas = 1, sentinels = 3, tls = null) {
         const watched = new Watched();
         watched.name = 'mymaster';
-        const master = await Node.start(name, []);
+        const master = await Node.start(name, [], [], tls);
         watched.servers = [master];
         for (let i = 0; i < replicas; i += 1) {
             watched.servers.push(await Node.start(name,
-                [`replicaof 127.0.0.1 ${master.port}`]));
+                [`replicaof 127.0.0.1 ${master.tested}`], [], tls));
         }
         for (const server of watched.servers.slice(1)) {
             await until(async () => /master_link_status:up/.test(
@@ -208,11 +216,11 @@ class Watched {
         watched.sentinels = [];
         for (let i = 0; i < sentinels; i += 1) {
             watched.sentinels.push(await Node.start(name, [
-                `sentinel monitor ${watched.name} 127.0.0.1 ${master.port} ${
+                `sentinel monitor ${watched.name} 127.0.0.1 ${master.tested} ${
                     Math.floor(sentinels / 2) + 1}`,
                 `sentinel down-after-milliseconds ${watched.name} 1000`,
                 `sentinel failover-timeout ${watched.name} 5000`,
-                ], ['--sentinel']));
+                ], ['--sentinel'], tls));
         }
         for (const sentinel of watched.sentinels) {
             await until(async () => (await sentinel.redis.call('SENTINEL',
@@ -220,8 +228,9 @@ class Watched {
                 && (await sentinel.redis.call('SENTINEL', 'replicas',
                     watched.name)).length === replicas, 'the sentinels', 30000);
         }
-        watched.url = `redis+sentinel://${watched.sentinels.map((sentinel) =>
-            `127.0.0.1:${sentinel.port}`).join(',')}/${watched.name}`;
+        watched.url = `redis${tls ? 's' : ''}+sentinel://${
+            watched.sentinels.map((sentinel) => `127.0.0.1:${sentinel.tested}`)
+                .join(',')}/${watched.name}`;
         watched.connection = { name: watched.name, maxRetriesPerRequest: null,
             retryStrategy: () => 50, sentinelRetryStrategy: () => 50,
             sentinels: watched.sentinels.map((sentinel) =>

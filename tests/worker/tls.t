@@ -11,6 +11,8 @@ const fs = require('fs');
 const path = require('path');
 const { run, ok, is, until, House, dir, root, once, freePort }
     = require('./house');
+const { Cluster, Watched } = require('./nodes');
+const slotOf = require('../interop/node_modules/cluster-key-slot');
 
 const house = new House('tls');
 const ctl = process.env.SLUICECTL || path.join(root, 'build', 'sluicectl');
@@ -169,6 +171,85 @@ async function silent() {
     is(await worker.stop(), 0, 'back by itself, and ends with 0');
 }
 
+const tls = () => [`tls-cert-file ${file('good.pem')}`,
+    `tls-key-file ${file('good.key')}`, `tls-ca-cert-file ${file('ca.pem')}`];
+
+/* a job of each tenant is done; sluicectl finds what the settings say */
+async function done(name, url_, tenants, connections) {
+    house.url = url_;
+    const worker = house.run(`redis_tls_ca = "${file('ca.pem')}"
+        queue "q" { kind = noop tenants = {${tenants.map((tenant) =>
+        `"${tenant}"`).join(', ')}} }`);
+    for (const [i, tenant] of tenants.entries()) {
+        const queue = house.queue('q', { prefix: `{${tenant}}`,
+            connection: connections[i] });
+        const job = await queue.add('n', {});
+        await until(async () => await job.getState() === 'completed',
+            `the job of ${tenant}`, 30000);
+    }
+    ok(true, `${name}: jobs are done`);
+    const list = spawnSync(ctl, ['-c', worker.file, 'queues'],
+        { cwd: dir, encoding: 'utf8' });
+    is([list.status, tenants.every((tenant) =>
+        list.stdout.includes(`${tenant}/q`))], [0, true], `${name}: sluicectl`);
+    return worker;
+}
+
+/* nodes ask for one another over TLS, too */
+async function cluster() {
+    const nodes = await Cluster.start('tls-cluster', 3, 0, tls());
+    const owners = new Map();
+    for (let i = 0; owners.size < 3; i += 1) {
+        const node = await nodes.owner(slotOf(`t${i}`));
+        owners.set(node, owners.get(node) || `t${i}`);
+    }
+    const at = (node) => ({ host: '127.0.0.1', port: node.port });
+    const worker = await done('a cluster', nodes.url, [...owners.values()],
+        [...owners.keys()].map(at));
+
+    const [[from, tenant], [to]] = owners;
+    await nodes.move(slotOf(tenant), to);
+    const queue = house.queue('q', { prefix: `{${tenant}}`,
+        connection: at(to) });
+    const job = await queue.add('n', {});
+    await until(async () => await job.getState() === 'completed', 'the job',
+        30000);
+    ok(from !== to, 'a cluster: a slot that was moved');
+    is(await worker.stop(), 0, 'a cluster: it ends with 0');
+
+    house.url = nodes.url;
+    const other = house.run(`redis_tls_ca = "${file('other.pem')}"
+        queue "q" { kind = noop tenants = {"${tenant}"} }`);
+    const [line] = await other.saw('cluster_map_failed');
+    ok(/its certificate is not valid: self-signed certificate in/
+        .test(line.error), 'a cluster: another authority', line);
+    is(other.lines('redis_ready'), [], 'a cluster: not connected');
+    await other.stop();
+    await Promise.all(nodes.nodes.map((node) => node.kill()));
+}
+
+async function sentinels() {
+    const watched = await Watched.start('tls-sentinel', 1, 3, tls());
+    const at = (server) => ({ host: '127.0.0.1', port: server.port });
+    const old = await watched.master();
+    const worker = await done('sentinels', watched.url, ['acme'], [at(old)]);
+
+    await until(() => watched.sentinels[0].redis.call('SENTINEL', 'FAILOVER',
+        watched.name).then(() => true, () => false), 'a failover');
+    const master = await until(async () => {
+        const now = await watched.master();
+        return now && now !== old && now;
+    }, 'another master', 30000);
+    const queue = house.queue('q', { prefix: '{acme}', connection: at(master) });
+    const job = await queue.add('n', {});
+    await until(async () => await job.getState() === 'completed', 'the job',
+        60000);
+    ok(true, 'sentinels: another master');
+    is(await worker.stop(), 0, 'sentinels: it ends with 0');
+    await Promise.all([...watched.servers, ...watched.sentinels].map((server) =>
+        server.kill()));
+}
+
 /* what -t says to settings that cannot work */
 function settings() {
     const head = `redis = "rediss://h"\n`;
@@ -236,6 +317,8 @@ run(async () => {
     await silent();
     settings();
     await house.stopRedis();
+    await cluster();
+    await sentinels();
 
     await redis('expired', '--tls-auth-clients', 'no');
     await reasons('expired', `redis_tls_ca = "${file('ca.pem')}"`,
