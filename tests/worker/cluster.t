@@ -204,6 +204,47 @@ async function recorded() {
     ok(true, 'the records of all nodes are in the store');
 }
 
+/* more slots than there are connections that wait for markers */
+async function turns() {
+    const names = Array.from({ length: 80 }, (_, i) => `p${i}`);
+    house.url = cluster.url;
+    const worker = house.run(`queue "turns" { kind = noop
+        tenants = {${names.join(', ')}} }`);
+    const alive = cluster.nodes.filter((node) => node.child.code === undefined);
+    await until(async () => {
+        let waiting = 0;
+        for (const node of alive) {
+            const info = await node.redis.info('clients');
+            waiting += +/blocked_clients:(\d+)/.exec(info)[1];
+        }
+        return waiting === 64;
+    }, '64 that wait', 30000);
+    for (let round = 1; round <= 2; round += 1) {
+        const list = names.map((name) => new bullmq.Queue('turns', {
+            connection: cluster.redis, prefix: `{${name}}`,
+            sharedConnection: true }));
+        await Promise.all(list.map((one) => one.add('n', {})));
+        await until(async () => (await Promise.all(list.map((one) =>
+            one.getCompletedCount()))).every((n) => n === round),
+        'a job of each', 30000);
+        await Promise.all(list.map((one) => one.close()));
+        ok(true, `80 slots, round ${round}: each job is done`);
+    }
+    /* the others would be found without, too, but seconds later */
+    const asked = async () => {
+        let n = 0;
+        for (const node of alive) {
+            const info = await node.redis.info('commandstats');
+            n += +(/_zpopmin:calls=(\d+)/.exec(info) || [])[1] || 0;
+        }
+        return n;
+    };
+    const begun = await asked();
+    await until(async () => await asked() > begun + 6 * 16,
+        'the other 16 to be asked in turns');
+    is(await worker.stop(), 0, '80 slots: it ends with 0');
+}
+
 run(async () => {
     graph = await Graph.start('--delay', '40');
     cluster = await Cluster.start('cluster', 3, 1);
@@ -216,4 +257,5 @@ run(async () => {
     await recorded();
     await killed(worker);
     await worker.stop();
+    await turns();
 });
