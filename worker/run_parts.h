@@ -1,8 +1,8 @@
 /*
  * What run.c (the path of a job), run_events.c (that of a webhook),
- * run_result.c (its end), run_queues.c (the queues, start to end), run_many.c
- * and run_due.c (those of any tenant), run_edition.c and run_reload.c
- * (settings) share.
+ * run_result.c (its end), run_queues.c (the queues, start to end), run_pauses.c
+ * (what providers hold up), run_many.c and run_due.c (those of any tenant),
+ * run_edition.c and run_reload.c (settings) share.
  */
 
 #ifndef SLUICE_WORKER_RUN_PARTS_H
@@ -190,6 +190,9 @@ void run_complete(slot_t *slot, const char *value);
 /* back to its line, unless its result is there already */
 void run_give_back(run_queue_t *queue, slot_t *slot);
 void run_gone(void *data, slot_t *slot);
+
+
+/* ------------------------------------------------------------ run_pauses.c */
 
 /* ms for which nothing may be sent under that name; and: pause it */
 int64_t run_paused(run_t *run, const char *name);
