@@ -6,10 +6,7 @@
 #include <sys/socket.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <event2/dns.h>
-#include <event2/util.h>
-#include <openssl/err.h>
 #include "worker/link.h"
 #include "worker/link_parts.h"
 #include "worker/master.h"
@@ -297,45 +294,16 @@ link_connected(link_t *link)
 static void
 link_on_event(struct bufferevent *bev, short what, void *data)
 {
-    int             err;
-    SSL            *ssl;
-    char            text[256];
-    link_t         *link = data;
-    const char     *why;
-    unsigned long   code;
+    char     text[256];
+    link_t  *link = data;
 
     if (what & BEV_EVENT_CONNECTED) {
         link_connected(link);
         return;
     }
 
-    ssl = bufferevent_openssl_get_ssl(bev);
-    code = ssl ? bufferevent_get_openssl_error(bev) : 0;
-
-    /* an error of the socket, such as a refused connect, is none of TLS */
-
-    if (code && ERR_reason_error_string(code)) {
-        tls_why(link->tls, ssl, link->url.host, code, text, sizeof(text));
-        link_lose(link, text);
-        return;
-    }
-
-    if ((what & BEV_EVENT_EOF) || (ssl && SSL_is_init_finished(ssl))) {
-        link_lose(link, "closed by Redis");
-        return;
-    }
-
-    err = bufferevent_socket_get_dns_error(bev);
-
-    if (err) {
-        why = evutil_gai_strerror(err);
-
-    } else {
-        err = EVUTIL_SOCKET_ERROR();
-        why = err ? strerror(err) : "connection failed";
-    }
-
-    link_lose(link, why);
+    link_failure(bev, link->tls, link->url.host, what, text, sizeof(text));
+    link_lose(link, text);
 }
 
 

@@ -25,6 +25,10 @@ void link_replicas_told(link_replicas_t *replicas, const char *name,
 struct bufferevent *link_stream(struct event_base *base, tls_t *tls,
     const char *host);
 
+/* why it failed, of an event that is not BEV_EVENT_CONNECTED */
+void link_failure(struct bufferevent *bev, const tls_t *tls, const char *host,
+    short what, char *text, size_t size);
+
 /* 0, or -1 and errno */
 int link_connect_unix(struct bufferevent *bev, const char *path);
 

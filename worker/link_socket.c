@@ -1,9 +1,13 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <event2/bufferevent_ssl.h>
+#include <event2/dns.h>
+#include <event2/util.h>
+#include <openssl/err.h>
 #include "worker/link_parts.h"
 
 
@@ -71,4 +75,38 @@ link_connect_unix(struct bufferevent *bev, const char *path)
     }
 
     return 0;
+}
+
+
+void
+link_failure(struct bufferevent *bev, const tls_t *tls, const char *host,
+    short what, char *text, size_t size)
+{
+    int             err;
+    SSL            *ssl;
+    const char     *why;
+    unsigned long   code;
+
+    err = EVUTIL_SOCKET_ERROR();
+    ssl = bufferevent_openssl_get_ssl(bev);
+    code = ssl ? bufferevent_get_openssl_error(bev) : 0;
+
+    /* an error of the socket, such as a refused connect, is none of TLS */
+
+    if (code && ERR_reason_error_string(code)) {
+        tls_why(tls, ssl, host, code, text, size);
+        return;
+    }
+
+    if ((what & BEV_EVENT_EOF) || (ssl && SSL_is_init_finished(ssl))) {
+        why = "closed by Redis";
+
+    } else if (bufferevent_socket_get_dns_error(bev)) {
+        why = evutil_gai_strerror(bufferevent_socket_get_dns_error(bev));
+
+    } else {
+        why = err ? strerror(err) : "connection failed";
+    }
+
+    snprintf(text, size, "%s", why);
 }
