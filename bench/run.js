@@ -10,7 +10,7 @@
  *   BENCH_QUEUES    registered queues without work (10000)
  *   BENCH_TENANTS   tenants with work (1000)
  *   BENCH_BACKLOG   jobs of the first of them (1000000)
- *   BENCH_SAMPLES   first jobs (300)
+ *   BENCH_SAMPLES   first jobs of each producer, and jobs of class high (300)
  *   BENCH_GROUPS    of the edge: peers,refused,... (all, see edge.js)
  *   BENCH_REPORT    where the report goes (build/bench/report.md)
  */

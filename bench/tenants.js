@@ -1,6 +1,7 @@
 /*
  * One worker with thousands of tenants: what an idle one costs, how soon a first
- * job is started, and who gets what when there is more to do than can be done.
+ * job is started, who gets what when there is more to do than can be done, and
+ * how soon a job of class high is started then.
  */
 
 'use strict';
@@ -8,10 +9,13 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { ROOT, npm, sleep, start, startRedis, stop, until } = require('./house');
+const { table } = require('./report');
+const { startGate } = require('./gate');
 const { Sluice } = require('../tests/lua/scripts');
 
 const WATCHED = 100;
 const WEIGHTS = 5;
+const LOW = 100;               /* the priority of class low */
 
 const rss = (child) => Number(/VmRSS:\s+(\d+)/.exec(
     fs.readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]);
@@ -38,10 +42,9 @@ const register = async (redis, names) => {
     }
 };
 
-/* ms from before the add until its `completed` event is here */
-const first = async (redis, name, add) => {
+/* ms from before the add until the job's `completed` event is here */
+const first = async (redis, ear, name, id, add) => {
     const events = `{${name}}:m:events`;
-    const ear = redis.client.duplicate();
     const [[last] = ['0']] = await redis.client.xrevrange(events, '+', '-',
         'COUNT', 1);
     const from = process.hrtime.bigint();
@@ -50,7 +53,9 @@ const first = async (redis, name, add) => {
             const [[, list]] = await ear.xread('BLOCK', 60000, 'STREAMS',
                 events, at);
 
-            if (list.some(([, fields]) => fields.includes('completed'))) {
+            if (list.some(([, fields]) => fields[1] === 'completed'
+                && fields[3] === id))
+            {
                 return Number(process.hrtime.bigint() - from) / 1e6;
             }
 
@@ -60,11 +65,16 @@ const first = async (redis, name, add) => {
 
     await add();
 
-    const ms = await done;
+    return done;
+};
 
-    ear.disconnect();
+/* a connection that may wait for events */
+const listen = async (redis) => {
+    const ear = redis.client.duplicate();
 
-    return ms;
+    await ear.ping();
+
+    return ear;
 };
 
 const quantiles = (list) => {
@@ -88,15 +98,26 @@ const latency = async (dir, redis, { queues, samples }, say) => {
     await sleep(2000 + queues);
 
     const idle = rss(child) - before;
-    const ours = [];
+    const edge = [];
+    const script = [];
     const stock = [];
     const lua = new Sluice(redis.client);
+    const gate = await startGate(dir, redis);
+    const ear = await listen(redis);
 
     for (let i = 0; i < samples; i++) {
         const name = names[(i * 7919) % queues];
 
+        edge.push(await first(redis, ear, name, `e-e${i}`,
+            () => gate.post(name, `e${i}`)));
+    }
+
+    for (let i = 0; i < samples; i++) {
+        const name = names[(i * 7919 + 1) % queues];
+
         lua.base = `{${name}}:m:`;
-        ours.push(await first(redis, name, () => lua.add({ id: `e-${i}` })));
+        script.push(await first(redis, ear, name, `e-s${i}`,
+            () => lua.add({ id: `e-s${i}` })));
     }
 
     for (let i = 0; i < samples; i++) {
@@ -105,76 +126,114 @@ const latency = async (dir, redis, { queues, samples }, say) => {
             connection: { path: redis.socket } });
 
         await queue.waitUntilReady();
-        stock.push(await first(redis, name, () => queue.add('n', {})));
+        stock.push(await first(redis, ear, name, `n-${i}`,
+            () => queue.add('n', {}, { jobId: `n-${i}` })));
         await queue.close();
     }
 
-    await stop(child);
-    say(`tenants: ${queues} queues: ${ours.length} and ${stock.length} jobs`);
+    const key = await gate.keyBytes();
 
-    return { before, idle: idle * 1024 / queues, ours: quantiles(ours),
-             stock: quantiles(stock) };
+    ear.disconnect();
+    await gate.stop();
+    await stop(child);
+    say(`tenants: ${queues} queues: ${samples} jobs of each producer`);
+
+    return { before, idle: idle * 1024 / queues, key, edge: quantiles(edge),
+             script: quantiles(script), stock: quantiles(stock) };
 };
 
-const shares = async (dir, redis, { tenants, backlog }, say) => {
+const SHARE = 200;
+const weight = (i) => 1 + i % WEIGHTS;
+
+/* a worker with more to do than it can; of the first tenant what is said */
+const busy = async (dir, redis, { names, backlog, say }) => {
     await redis.client.flushall('SYNC');
 
-    const names = Array.from({ length: tenants }, (_, i) => `tenant-${i}`);
-    const weight = (i) => 1 + i % WEIGHTS;
     const lua = new Sluice(redis.client);
-    const share = 200;
 
     await register(redis, names);
 
-    for (let i = 0; i < tenants; i++) {
-        const n = i === 0 ? backlog : 2 * share * weight(i);
+    for (const [i, name] of names.entries()) {
+        const n = i === 0 ? backlog : 2 * SHARE * weight(i);
 
-        lua.base = `{${names[i]}}:m:`;
+        lua.base = `{${name}}:m:`;
 
         for (let left = n; left > 0; left -= 500) {
             await lua.add(...Array.from({ length: Math.min(left, 500) },
-                () => ({})));
+                () => ({ priority: i === 0 ? LOW : 0 })));
         }
     }
 
-    say(`tenants: ${tenants} with a backlog, one of ${backlog} jobs`);
+    say(`tenants: ${names.length} with a backlog, one of ${backlog} jobs`);
 
-    const child = await sluiced(dir, redis, 'busy', names.map((name, i) =>
+    return sluiced(dir, redis, 'busy', names.map((name, i) =>
         `tenant "${name}" { weight = ${weight(i)} }\n`).join('')
         + 'concurrency = 256\n'
         + 'queue "m" { tenants = {"*"} kind = noop keep_completed = -1 }\n');
-    const counts = async () => {
-        const all = redis.client.multi();
+};
 
-        names.forEach((name) => all.zcard(`{${name}}:m:completed`));
+/* so many of each tenant's jobs are done */
+const counts = async (redis, names) => {
+    const all = redis.client.multi();
 
-        return (await all.exec()).map(([, n]) => n);
-    };
+    names.forEach((name) => all.zcard(`{${name}}:m:completed`));
+
+    return (await all.exec()).map(([, n]) => n);
+};
+
+/* jobs of class high, one after the other, of the first tenant */
+const urgent = async (redis, name, samples) => {
+    const lua = new Sluice(redis.client, 6, `{${name}}:m:`);
+    const ear = await listen(redis);
+    const list = [];
+
+    for (let i = 0; i < samples; i++) {
+        list.push(await first(redis, ear, name, `e-u${i}`,
+            () => lua.add({ id: `e-u${i}` })));
+    }
+
+    ear.disconnect();
+
+    return quantiles(list);
+};
+
+const shares = async (dir, redis, { tenants, backlog, samples, say }) => {
+    const names = Array.from({ length: tenants }, (_, i) => `tenant-${i}`);
     const sum = (list) => list.reduce((a, b) => a + b, 0);
     const weights = sum(names.map((_, i) => weight(i)));
-    let from;
+    const all = (from, child) => until('every tenant', async () => {
+        const now = await counts(redis, names);
 
-    await until('every tenant', async () => {
-        from = await counts();
-        return Math.min(...from) > 0;
+        return Math.min(...now.slice(from)) > 0 && now;
     }, child, 120000);
 
+    let child = await busy(dir, redis, { names, backlog: 0, say });
+
+    await all(1, child);
+
+    const alone = await urgent(redis, names[0], samples);
+
+    await stop(child);
+    child = await busy(dir, redis, { names, backlog, say });
+
+    const from = await all(0, child);
     const begun = process.hrtime.bigint();
     let to;
 
     await until('a share each', async () => {
-        to = await counts();
-        return sum(to) - sum(from) > share / 2 * weights;
+        to = await counts(redis, names);
+        return sum(to) - sum(from) > SHARE / 2 * weights;
     }, child, 600000);
 
     const ns = Number(process.hrtime.bigint() - begun);
     const done = sum(to) - sum(from);
     const of = to.map((n, i) => (n - from[i]) * weights / (done * weight(i)));
+    const beside = await urgent(redis, names[0], samples);
 
     await stop(child);
 
     return { least: Math.min(...of), most: Math.max(...of), heavy: of[0],
-             rate: done / ns * 1e9 };
+             rate: done / ns * 1e9, alone, beside };
 };
 
 /* -> figures of the two */
@@ -182,29 +241,57 @@ const tenants = async (dir, options) => {
     const redis = await startRedis(dir, options.aof);
 
     return { latency: await latency(dir, redis, options, options.say),
-             shares: await shares(dir, redis, options, options.say) };
+             shares: await shares(dir, redis, options) };
 };
 
 const tenantsReport = (found, options) => {
     const { latency: l, shares: s } = found;
-    const ms = (q) => `${q.p50.toFixed(2)} ms at the median, `
-        + `${q.p99.toFixed(2)} ms of 99 in 100`;
+    const times = (what, q) => [what, q.p50.toFixed(2), q.p99.toFixed(2)];
+    const reached = (what, value, wanted, good) =>
+        [what, value, wanted, good ? 'yes' : 'no'];
+    const mb = l.before / 1024;
+    const off = Math.max(s.most - 1, 1 - s.least);
+    const high = s.beside.p99 / s.alone.p99;
 
     return [
-        `One worker, ${options.queues} registered queues of tenants without `
-        + `work: ${(l.before / 1024).toFixed(1)} MB before, `
-        + `${Math.round(l.idle)} bytes more for each.`,
+        `One worker with ${options.queues} registered queues of tenants `
+        + `without work; ${options.samples} jobs of each kind, one after the `
+        + 'other, from before the add to the `completed` event at the client.',
         '',
-        'From before the add to the `completed` event at the client, on the '
-        + 'idle worker:',
-        '',
-        `- by our script: ${ms(l.ours)}`,
-        `- by a stock Queue, ${WATCHED} queues watched: ${ms(l.stock)}`,
+        table(['a first job', 'p50 ms', 'p99 ms'], [
+            times('added by our edge', l.edge),
+            times('added by our script', l.script),
+            times(`added by a stock Queue, ${WATCHED} queues watched`,
+                l.stock),
+        ]),
         '',
         `${options.tenants} tenants of weights 1 to ${WEIGHTS} with a backlog, `
-        + `one of ${options.backlog} jobs: shares of ${s.least.toFixed(3)} to `
-        + `${s.most.toFixed(3)} of what their weights say, the one `
-        + `${s.heavy.toFixed(3)}; ${Math.round(s.rate)} jobs/s in all.`,
+        + `the first of ${options.backlog} jobs of class low, or of none.`,
+        '',
+        table(['a job of class high of the first', 'p50 ms', 'p99 ms'], [
+            times('without its backlog', s.alone),
+            times('beside its backlog', s.beside),
+        ]),
+        '',
+        `Shares are ${s.least.toFixed(3)} to ${s.most.toFixed(3)} of what the `
+        + `weights say, the first tenant's ${s.heavy.toFixed(3)}; `
+        + `${Math.round(s.rate)} jobs/s in all.`,
+        '',
+        table(['tenants', 'figure', 'to reach', 'reached'], [
+            reached('our edge, p50 ms', l.edge.p50.toFixed(2), '<= 5',
+                l.edge.p50 <= 5),
+            reached('stock Queue, p50 ms', l.stock.p50.toFixed(2), '<= 10',
+                l.stock.p50 <= 10),
+            reached('shares off by, %', (100 * off).toFixed(1), '<= 5',
+                off <= 0.05),
+            reached('p99 of class high beside the backlog',
+                `${high.toFixed(2)}x`, '<= 1.10x', high <= 1.1),
+            reached('worker without work, MB', mb.toFixed(1), '< 15', mb < 15),
+            reached('bytes an idle tenant', Math.round(l.idle), '<= 2048',
+                l.idle <= 2048),
+            reached('bytes a limiter key', Math.round(l.key), '<= 160',
+                l.key <= 160),
+        ]),
     ].join('\n');
 };
 
