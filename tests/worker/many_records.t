@@ -219,6 +219,7 @@ async function cluster(house, graph) {
     await house.redis.xadd(stream('left'), '*', 'r', JSON.stringify({ at: AT,
         id: 'm-left', tenant: 'left', status: 'sent' }));
     const worker = house.run(settings(graph, 'sweep = 1s', store));
+    await worker.saw('started');
     for (const tenant of all) {
         await send(house, tenant, 2);
     }
