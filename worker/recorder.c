@@ -291,7 +291,7 @@ recorder_end(recorder_t *recorder)
             at = stream->stays ? now + recorder->poll : -1;
         }
 
-        recorder_streams_end(&recorder->streams, stream, at);
+        recorder_streams_end(stream, at);
     }
 
     recorder_group_drop(&recorder->group);

@@ -8,7 +8,8 @@
 
 
 #define CONSUMER      "sluiced"
-#define LEFT_BEHIND   10000    /* ms between two looks for it */
+#define LEFT_BEHIND   10000    /* ms between two looks for what others left,
+                                  and for streams that are no longer written */
 #define STREAM_COUNT  16       /* of one stream in one read, at least */
 
 
@@ -25,20 +26,16 @@ static void recorder_new(void *data, const redisReply *reply);
 bool
 recorder_read(recorder_t *recorder)
 {
-    size_t              i;
-    int64_t             now;
-    recorder_group_t   *group;
-    recorder_stream_t  *stream;
+    size_t             i;
+    int64_t            now;
+    recorder_group_t  *group;
 
     now = clock_ms();
     group = &recorder->group;
 
     if (now - recorder->looked >= LEFT_BEHIND) {
         recorder->looked = now;
-
-        for (stream = recorder->streams.first; stream; stream = stream->next) {
-            stream->behind = 1;
-        }
+        recorder_streams_look(&recorder->streams);
     }
 
     group->nstreams = recorder_streams_next(&recorder->streams, now,

@@ -108,6 +108,7 @@ recorder_streams_tell(recorder_streams_t *streams, const char *key,
         return NULL;
     }
 
+    stream->idle = 0;
     stream->again = stream->reading;
 
     /* while it fails a word is no reason to hurry */
@@ -159,19 +160,35 @@ recorder_streams_next(recorder_streams_t *streams, int64_t now,
 
 
 void
-recorder_streams_end(recorder_streams_t *streams, recorder_stream_t *stream,
-    int64_t at)
+recorder_streams_end(recorder_stream_t *stream, int64_t at)
 {
     stream->reading = 0;
 
     if (!stream->again || stream->failed) {
         stream->at = at;
     }
+}
 
-    if (stream->at == -1 && !stream->stays) {
-        streams_unlink(streams, stream);
-        roster_remove(streams->names, stream->known);
-        free(stream);
+
+void
+recorder_streams_look(recorder_streams_t *streams)
+{
+    recorder_stream_t  *stream, *next;
+
+    for (stream = streams->first; stream != NULL; stream = next) {
+        next = stream->next;
+
+        if (stream->stays) {
+            stream->behind = 1;
+
+        } else if (stream->idle && stream->at == -1 && !stream->reading) {
+            streams_unlink(streams, stream);
+            roster_remove(streams->names, stream->known);
+            free(stream);
+
+        } else {
+            stream->idle = 1;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * The streams of records that there are to read, and which of them are next.
- * Those of the settings stay; those that somebody told of go when they were
- * read to their end.  Pure.
+ * Those of the settings stay; those that somebody told of go when nobody has
+ * for a while.  Pure.
  */
 
 #ifndef SLUICE_WORKER_RECORDER_STREAMS_H
@@ -27,6 +27,7 @@ struct recorder_stream_s {
     unsigned            stays:1;     /* it is of the settings */
     unsigned            reading:1;   /* from its choice to its end */
     unsigned            again:1;     /* somebody told of it meanwhile */
+    unsigned            idle:1;      /* nobody has since the last look */
 
     /* recorder_read.c's; the last two of one reading */
     unsigned            made:1;      /* its consumer group is there */
@@ -58,12 +59,14 @@ recorder_stream_t *recorder_streams_tell(recorder_streams_t *streams,
 size_t recorder_streams_next(recorder_streams_t *streams, int64_t now,
     recorder_stream_t **chosen);
 
+/* It was read: again from `at` on, or when somebody tells of it (-1). */
+void recorder_streams_end(recorder_stream_t *stream, int64_t at);
+
 /*
- * It was read: to be read again from `at` on, or not before somebody tells of
- * it (-1), which ends one that does not stay.
+ * Now and then: of those that stay some may have been left behind, and of the
+ * others those go that nobody told of since the last two looks.
  */
-void recorder_streams_end(recorder_streams_t *streams,
-    recorder_stream_t *stream, int64_t at);
+void recorder_streams_look(recorder_streams_t *streams);
 
 /* When one is to be read, as `at` of the first; -1 none. */
 int64_t recorder_streams_when(const recorder_streams_t *streams);

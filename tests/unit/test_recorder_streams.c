@@ -39,7 +39,18 @@ test_once(void **state)
     assert_int_equal(recorder_streams_when(&streams), -1);
     assert_int_equal(recorder_streams_next(&streams, 100, chosen), 0);
 
-    recorder_streams_end(&streams, a, -1);
+    recorder_streams_look(&streams);
+    recorder_streams_look(&streams);
+    assert_ptr_equal(streams.first, a);
+    assert_ptr_equal(tell(&streams, 1, 80), a);
+    assert_int_equal(recorder_streams_when(&streams), 80);
+    recorder_streams_end(a, -1);
+
+    assert_int_equal(recorder_streams_next(&streams, 80, chosen), 1);
+    recorder_streams_end(a, -1);
+    recorder_streams_look(&streams);
+    assert_ptr_equal(streams.first, a);
+    recorder_streams_look(&streams);
     assert_null(streams.first);
     assert_null(streams.last);
     assert_int_equal(roster_count(streams.names), 0);
@@ -62,12 +73,12 @@ test_again(void **state)
     a->behind = 0;
     assert_ptr_equal(tell(&streams, 1, 60), a);
     assert_false(a->behind);
-    recorder_streams_end(&streams, a, -1);
+    recorder_streams_end(a, -1);
     assert_int_equal(recorder_streams_when(&streams), 60);
 
     assert_int_equal(recorder_streams_next(&streams, 60, chosen), 1);
-    recorder_streams_end(&streams, a, -1);
-    assert_null(streams.first);
+    recorder_streams_end(a, -1);
+    assert_int_equal(recorder_streams_when(&streams), -1);
     recorder_streams_free(&streams);
 }
 
@@ -85,13 +96,13 @@ test_failed(void **state)
     assert_int_equal(recorder_streams_next(&streams, 1, chosen), 1);
     a->failed = 1;
     (void) tell(&streams, 1, 10);
-    recorder_streams_end(&streams, a, 500);
+    recorder_streams_end(a, 500);
     assert_int_equal(recorder_streams_when(&streams), 500);
     (void) tell(&streams, 1, 60);
     assert_int_equal(recorder_streams_when(&streams), 500);
     assert_int_equal(recorder_streams_next(&streams, 500, chosen), 1);
     assert_false(a->failed);
-    recorder_streams_end(&streams, a, -1);
+    recorder_streams_end(a, -1);
     recorder_streams_free(&streams);
 }
 
@@ -106,12 +117,16 @@ test_stays(void **state)
     a = tell(&streams, 1, 0);
     a->stays = 1;
     assert_int_equal(recorder_streams_next(&streams, 0, chosen), 1);
-    recorder_streams_end(&streams, a, 1000);
+    recorder_streams_end(a, 1000);
     assert_ptr_equal(tell(&streams, 1, 50), a);
     assert_int_equal(recorder_streams_when(&streams), 50);
     assert_int_equal(recorder_streams_next(&streams, 50, chosen), 1);
-    recorder_streams_end(&streams, a, -1);
+    a->behind = 0;
+    recorder_streams_end(a, -1);
+    recorder_streams_look(&streams);
+    recorder_streams_look(&streams);
     assert_ptr_equal(streams.first, a);
+    assert_true(a->behind);
     recorder_streams_free(&streams);
 }
 
@@ -143,12 +158,14 @@ test_turns(void **state)
 
         for (k = 0; k < n; k++) {
             seen += (chosen[k] != busy);
-            recorder_streams_end(&streams, chosen[k],
+            recorder_streams_end(chosen[k],
                                  chosen[k] == busy ? 0 : -1);
         }
     }
 
     assert_int_equal(rounds, 1000 / RECORDER_STREAMS + 1);
+    recorder_streams_look(&streams);
+    recorder_streams_look(&streams);
     assert_ptr_equal(streams.first, busy);
     assert_ptr_equal(streams.last, busy);
     recorder_streams_free(&streams);
