@@ -37,8 +37,9 @@ const state = (pid) => fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
 const stands = (worker) => until(() => state(worker.pid) === 'T',
     'it to stand still', 30000);
 
-const late = (worker) => [...worker.lines('result_refused'),
-    ...worker.lines('lease_lost')];
+/* after a minute its connection has timed out: it does not know who wrote it */
+const late = (worker) => ['result_refused', 'lease_lost',
+    'result_written_before'].flatMap((event) => worker.lines(event));
 
 /* until others have done what it had in hand */
 async function taken(course) {

@@ -143,9 +143,10 @@ async function back(p) {
         },
         'left by a take of ours': async () => {
             await take(1);
+            const sluice = new Sluice(redis, p.major);
             return async () => {
                 const all = redis.multi();
-                const sluice = new Sluice(all, p.major);
+                sluice.redis = all;
                 sluice.add({}, {});
                 all.del('bull:q:marker');
                 sluice.call('take', [sluice.base],
@@ -260,18 +261,19 @@ async function stalled(p) {
     const checker = p.worker(null, { autorun: false, stalledInterval: 100 });
     await checker.startStalledCheckTimer();
     await p.sluice.add({ name: 'held' });
-    await p.sluice.take(1, 'alive', { lock: 150 });
+    await p.sluice.take(1, 'alive', { lock: 2000 });
+    const over = Date.now() + 2500;
     let checks = 0;
     checker.on('stalled', () => { checks += 1; });
     const last = () => redis.get('bull:q:stalled-check');
     let was = null;
     let turns = 0;
     await tap.until(async () => {
-        await p.sluice.extend(150, ['2', 'alive']);
+        await p.sluice.extend(30000, ['2', 'alive']);
         const now = await last();
         turns += now && now !== was ? 1 : 0;
         was = now || was;
-        return turns > 5;
+        return turns > 5 && Date.now() > over;
     }, 'some stalled checks');
     p.is([checks, await queue.getJobState('2')], [0, 'active'],
         'a renewed one is left alone');

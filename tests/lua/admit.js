@@ -2,6 +2,7 @@
 
 /* admit.lua: claims, paces, and a backlog that gets its turns. */
 
+const crypto = require('crypto');
 const { start } = require('./server');
 const { Sluice } = require('./scripts');
 const tap = require('./tap');
@@ -144,17 +145,35 @@ async function arithmetic() {
         'of a time to come only what can be explained', [back, time]);
 }
 
+/* admit.lua by a clock that the test sets: its keys outlive what it says */
+function clocked() {
+    const set = new Sluice(redis);
+    const text = set.scripts.admit.text.replace('local call = redis.call', `
+local function call(name, ...)
+    if name == 'TIME' then
+        local at = redis.call('GET', 'clock')
+        return {math.floor(at / 1000000), at % 1000000}
+    end
+    return name == 'PEXPIRE' or redis.call(name, ...)
+end`);
+    set.scripts.admit = { text, sha: crypto.createHash('sha1').update(text)
+        .digest('hex') };
+    return set;
+}
+
 /* 1,000 messages at 72 a second, asked in calls of 50 as they come */
 async function backlog() {
     await redis.flushall();
     const interval = Math.floor(1e6 / 72);
     const ask = (i, extra = {}) => ({ claim: `c${i}`, pace: 'pace', interval,
         tolerance: 100000, horizon: 3600000, ...extra });
+    const set = clocked();
     const begun = await micros();
     const turns = [];
     let gone = 0;
+    await redis.set('clock', begun);
     for (let i = 0; i < 1000; i += 50) {
-        const verdicts = await s.admit(...Array.from({ length: 50 },
+        const verdicts = await set.admit(...Array.from({ length: 50 },
             (_, j) => ask(i + j)));
         for (const [j, [verdict]] of verdicts.entries()) {
             if (verdict === 'go') {
@@ -164,9 +183,7 @@ async function backlog() {
             }
         }
     }
-    const spent = await micros() - begun;
-    tap.ok(gone >= 8 && gone <= 8 + Math.ceil(spent / interval),
-        'the burst goes at once', gone);
+    tap.is(gone, 8, 'the burst goes at once');
     tap.is(turns.length, 1000 - gone, 'every other is given a turn');
     const gaps = turns.slice(1).map((t, i) => t - turns[i]);
     tap.ok(gaps.every((g) => g === interval), 'turns are one interval apart',
@@ -182,12 +199,13 @@ async function drained() {
     const interval = Math.floor(1e6 / 1440);
     const ask = (i) => ({ claim: `c${i}`, pace: 'pace', interval,
         tolerance: 200000 });
+    const set = clocked();
     const begun = await micros();
+    let now = begun;
     const waiting = [];
     const asked = Array(1000).fill(0);
     const one = async (list) => {
-        const verdicts = await s.admit(...list.map(ask));
-        const now = await micros();
+        const verdicts = await set.admit(...list.map(ask));
         for (const [j, [verdict, ms]] of verdicts.entries()) {
             asked[list[j]] += 1;
             if (verdict === 'wait') {
@@ -195,10 +213,12 @@ async function drained() {
             }
         }
     };
+    await redis.set('clock', now);
     await one(Array.from({ length: 1000 }, (_, i) => i));
     const first = waiting.length;
     while (waiting.length) {
-        const now = await micros();
+        now += 1000;
+        await redis.set('clock', now);
         const due = waiting.filter(([at]) => at <= now).map(([, i]) => i);
         waiting.splice(0, waiting.length,
             ...waiting.filter(([at]) => at > now));
@@ -206,13 +226,16 @@ async function drained() {
             await one(due);
         }
     }
-    const spent = await micros() - begun;
+    const spent = now - begun;
     tap.ok(first > 600, 'most are delayed', first);
     tap.ok(asked.every((n) => n <= 2), 'none is delayed twice',
         asked.filter((n) => n > 2).length);
     const least = (1000 - 200000 / interval - 1) * interval;
-    tap.ok(spent >= least && spent < least + 500000,
+    tap.ok(spent >= least && spent < least + 20000,
         'and the pace was kept', [spent, least]);
+
+    await redis.del('pace', 'c0');
+    await s.admit(ask(0));
     await tap.until(async () => !await redis.exists('pace'),
         'the pace to be forgotten');
     tap.ok(true, 'a pace that is over leaves nothing behind');

@@ -22,6 +22,8 @@ const Redis = require(path.join(modules, 'ioredis'));
 const sluiced = process.env.SLUICED || path.join(root, 'build', 'sluiced');
 const graph = process.env.GRAPH_API || path.join(root, 'build', 'graph-api');
 
+const CLOSE = 5000;            /* ms that a client has to close */
+
 const dir = path.join(root, 'build', 'tests', `worker-${process.pid}`);
 const children = new Set();
 const closing = [];
@@ -295,8 +297,10 @@ function run(fn) {
             console.log(String((e && e.stack) || e).replace(/^/gm, '# '));
             throw e;
         } finally {
+            /* a client may wait for ever for a Redis that is no more */
             for (const close of closing.reverse()) {
-                await close();
+                await Promise.race([close(), new Promise((done) => {
+                    setTimeout(done, CLOSE); })]);
             }
             for (const child of [...children]) {
                 await stop(child, 'SIGKILL');

@@ -31,6 +31,8 @@ module.exports = (socketPath, all) => {
                 });
             });
             request.on('error', fail);
+            request.setTimeout(30000, () => request.destroy(
+                new Error(`${method} ${where}: no answer`)));
             request.end(text);
         });
     }
