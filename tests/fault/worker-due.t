@@ -4,7 +4,8 @@
 /*
  * 20,000 delayed jobs that are all due when a worker comes (make fault: ten times
  * FAULT_EVENTS, 1,000,000): in the order of their times, a bounded number a call,
- * in the memory that a worker has, and another queue is served meanwhile.
+ * in the memory that a worker has, and another queue is served meanwhile.  What
+ * they cost is said beside what jobs cost that were not delayed.
  */
 
 const fs = require('fs');
@@ -26,14 +27,41 @@ const due = (i) => FIRST + ((i * step) % N);
 const peak = (pid) => +/VmHWM:\s*(\d+)/.exec(
     fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1];
 
-async function fill(course) {
+async function fill(course, n, job) {
     const sluice = new Sluice(course.redis, 6, BASE);
-    for (let i = 0; i < N; i += 1000) {
-        await sluice.add(...Array.from({ length: Math.min(1000, N - i) },
-            (_, k) => ({ id: `e-${i + k}`, timestamp: due(i + k) - 1000,
-                delay: 1000, opts: '{"delay":1000}' })));
+    for (let i = 0; i < n; i += 1000) {
+        await sluice.add(...Array.from({ length: Math.min(1000, n - i) },
+            (_, k) => ({ id: `e-${i + k}`, ...job(i + k) })));
     }
     return sluice;
+}
+
+/* seconds of Redis' CPU, and of the clock */
+async function spent(redis) {
+    const info = await redis.info('cpu');
+    const of = (name) => +new RegExp(`used_cpu_${name}:(.*)`).exec(info)[1];
+    return [of('user') + of('sys'), Date.now() / 1000];
+}
+
+/* how long n jobs take: until fn() is over */
+async function cost(course, n, fn) {
+    const before = await spent(course.redis);
+    await fn();
+    const [cpu, seconds] = (await spent(course.redis)).map((now, i) =>
+        now - before[i]);
+    console.log(`# ${course.name}: ${Math.round(n / seconds)} a second, ${
+        Math.round(cpu * 1e6 / n)} us of Redis each`);
+}
+
+/* to compare with: as many at most that were never delayed */
+async function plain() {
+    const n = Math.min(N, 100000);
+    const course = new Course(scene, `${n} not delayed`, { kind: 'noop' });
+    await fill(course, n, () => ({}));
+    const worker = course.worker();
+    await worker.ready();
+    await cost(course, n, () => course.finished(n));
+    is(await worker.stop(), 0, 'it ends with 0');
 }
 
 async function all() {
@@ -42,7 +70,8 @@ async function all() {
     const other = new Sluice(course.redis, 6, '{t}:other:');
     const left = () => course.redis.zcard(`${BASE}delayed`);
 
-    const sluice = await fill(course);
+    const sluice = await fill(course, N, (i) => ({ timestamp: due(i) - 1000,
+        delay: 1000, opts: '{"delay":1000}' }));
     is(await left(), N, `${N} delayed jobs`);
     const { jobs: [job] } = await sluice.take(1);
     await sluice.finish([job]);
@@ -52,7 +81,7 @@ async function all() {
     await worker.ready();
     const before = peak(worker.pid);
     let added = 0;
-    const done = course.finished(N);
+    const done = cost(course, N, () => course.finished(N));
     let ended = false;
     done.then(() => { ended = true; });
     while (!ended) {
@@ -90,6 +119,7 @@ async function all() {
 
 run(async () => {
     await scene.start();
+    await plain();
     await all();
     await scene.stop();
 });
