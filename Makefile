@@ -248,7 +248,7 @@ fault: bench-needs $(B)/graph-api $(B)/sluiced-fault
 	FAULT_SENDS=$${FAULT_SENDS:-10000} FAULT_ROUNDS=$${FAULT_ROUNDS:-10} \
 	FAULT_KILLS=$${FAULT_KILLS:-20} \
 	SLUICE_CLUSTER_JOBS=$${SLUICE_CLUSTER_JOBS:-150} \
-	SLUICE_SENTINEL_JOBS=$${SLUICE_SENTINEL_JOBS:-3000} \
+	SLUICE_SENTINEL_JOBS=2000$${SLUICE_SENTINEL_JOBS:-2000} \
 	    $(PROVE) -v tests/fault/ tests/e2e/kill-worker.t \
 	    tests/e2e/redis-restart.t tests/worker/cluster.t \
 	    tests/worker/sentinel.t

@@ -271,8 +271,7 @@ sub class {
         wait_long(sub { $master->() != $old }, 60) or die "no failover\n";
     };
 
-    class('SENTINEL FAILOVER', url => "$url timeout=2s wait_replicas=1",
-          times => int($TIMES / 2), where => $master, disturb => sub {
+    my $planned = sub {
         my $old = $master->();
         $follows->($old);
         wait_long(sub {
@@ -280,7 +279,16 @@ sub class {
         }, 60) or die "no failover\n";
         $replaced->($old);
         $follows->($master->());
-    });
+    };
+
+    class('SENTINEL FAILOVER', url => "$url timeout=2s wait_replicas=1",
+          times => int($TIMES / 2), where => $master, disturb => $planned);
+
+    node($master->(), 'FLUSHALL');
+
+    class('SENTINEL FAILOVER, no replicas', url => "$url timeout=2s",
+          times => int($TIMES / 4) || 1, loses => 1, where => $master,
+          disturb => $planned);
 
     node($master->(), 'FLUSHALL');
 
