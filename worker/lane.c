@@ -181,8 +181,12 @@ lane_on_turn(evutil_socket_t fd, short what, void *data)
         /* void */
     }
 
-    while (lane->finishes.n
-           && (lane->waits ? lane->writes : lane->calls) < LANE_CALLS
+    /*
+     * A result is in Redis at once, however long its answer is held: what was
+     * sent must not be known here only.
+     */
+
+    while (lane->finishes.n && (lane->waits || lane->calls < LANE_CALLS)
            && lane_finish(lane))
     {
         /* void */

@@ -17,12 +17,11 @@ const JOBS = +process.env.SLUICE_REPLICAS_JOBS || 300;
 const socketPath = path.join(dir, 'replicas.sock');
 let graph;
 
-const settings = (queues, more = '') => `
+const settings = (queues, timeout = '2s') => `
 pace = 1
 connections = 200
-redis_timeout = "2s"
+redis_timeout = "${timeout}"
 wait_replicas = 1
-${more}
 channel "whatsapp" { base_url = "${graph.url}" token = "T" timeout = "10s" }
 number "106540352242922" { rate = 100000 }
 ${queues}
@@ -98,7 +97,7 @@ async function still() {
     const queue = open('messages', { connection: { port: master.port } });
     const worker = house.run(settings(`${messages('prefix = "bull"')}
         queue "n" { kind = noop prefix = "bull" }
-        admin { listen = "unix:${socketPath}" key = "K" }`));
+        admin { listen = "unix:${socketPath}" key = "K" }`, '10s'));
     await worker.saw('redis_ready', 3);
 
     await add(queue, 0, 100);
@@ -129,6 +128,14 @@ async function still() {
     await worker.saw('replicas_missing');
     is(await ask('POST', '/queue/n/job/delayed', { name: 'y', delay: 1e7 }), 503,
         'the REST API says that it is not known');
+    for (let i = 0; i < 4; i += 1) {
+        await noop.add('n', {});
+        await until(async () => {
+            const now = await noop.getJobCounts('wait', 'active');
+            return now.wait + now.active === 0;
+        }, 'the next result');
+    }
+    ok(true, 'the master has results, though no replica has');
     await until(async () => await calls(master, 'wait') > waits + 6,
         'longer than leases', 20000);
     is(await sent(), before, 'without a replica nothing is sent');
