@@ -217,22 +217,51 @@ settings_tls(settings_t *settings, cfg_t *cfg)
 }
 
 
-/* a job may have to wait for the end of another's WAIT before its own */
+/*
+ * A job may have to wait for the end of another's WAIT before its own, and a
+ * lease, renewed in its middle, for one.
+ */
 
 static void
 settings_replicas(settings_t *settings, cfg_t *cfg)
 {
-    settings->wait_replicas = cfg_getint(cfg, "wait_replicas");
-    settings->wait_timeout = cfg_getstr(cfg, "wait_timeout")
-                             ? settings_time(cfg, "wait_timeout")
-                             : settings->redis_timeout / 4;
+    size_t   i;
+    int64_t  lock;
 
-    if (cfg_getstr(cfg, "wait_timeout") && settings->wait_replicas == 0) {
+    lock = INT64_MAX;
+
+    for (i = 0; i < settings->nqueues; i++) {
+        if (settings->queues[i].lock < lock) {
+            lock = settings->queues[i].lock;
+        }
+    }
+
+    for (i = 0; i < settings->npatterns; i++) {
+        if (settings->patterns[i].lock < lock) {
+            lock = settings->patterns[i].lock;
+        }
+    }
+
+    settings->wait_replicas = cfg_getint(cfg, "wait_replicas");
+
+    if (cfg_getstr(cfg, "wait_timeout") == NULL) {
+        settings->wait_timeout = (settings->redis_timeout < lock)
+                                 ? settings->redis_timeout / 4 : lock / 4;
+        return;
+    }
+
+    settings->wait_timeout = settings_time(cfg, "wait_timeout");
+
+    if (settings->wait_replicas == 0) {
         settings_error(cfg, "wait_timeout is for wait_replicas only");
 
     } else if (settings->wait_timeout > settings->redis_timeout / 2) {
         settings_error(cfg, "wait_timeout must be at most half of"
                        " redis_timeout");
+
+    } else if (settings->wait_timeout > lock / 4) {
+        settings_error(cfg, "wait_timeout must be at most a quarter of the"
+                       " lock of each queue");
     }
 }
 
@@ -263,7 +292,6 @@ settings_build(cfg_t *cfg)
     }
 
     settings->redis_timeout = settings_time(cfg, "redis_timeout");
-    settings_replicas(settings, cfg);
     settings->pace = cfg_getfloat(cfg, "pace");
     settings->drain = settings_time(cfg, "drain");
     settings->claim_ttl = settings_time(cfg, "claim_ttl");
@@ -282,6 +310,7 @@ settings_build(cfg_t *cfg)
     settings_numbers(settings, cfg);
     settings_tenants(settings, cfg);
     settings_queues(settings, cfg);
+    settings_replicas(settings, cfg);
     settings_admin(settings, cfg);
     settings_hooks(settings, cfg);
 

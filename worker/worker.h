@@ -156,7 +156,7 @@ typedef struct {
     tls_t            *redis_tls;       /* of rediss..://, else NULL */
     int64_t           redis_timeout;   /* ms, 5000 */
     int               wait_replicas;   /* that must have what is written */
-    int64_t           wait_timeout;    /* ms, of one WAIT; redis_timeout / 4 */
+    int64_t           wait_timeout;    /* ms, of one WAIT */
     char             *store;           /* path of the SQLite file, or NULL */
     char             *log_file;        /* NULL: stderr */
     int               log_level;

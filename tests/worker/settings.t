@@ -115,6 +115,9 @@ queue "q" { kind = noop
         [/wait_timeout is for wait_replicas only/]],
     ['a time too long for replicas', `${REDIS}wait_replicas = 1
 wait_timeout = "3s"\n${QUEUE}`, [/wait_timeout must be at most half of redis_timeout/]],
+    ['a time too long for leases', `${REDIS}wait_replicas = 1
+wait_timeout = "1s"\nqueue "q" { kind = noop lock = "3s" }\n`,
+    [/wait_timeout must be at most a quarter of the lock of each queue/]],
     ['a send queue without a channel', `${REDIS}queue "q" { }\n`,
         ['a.conf:2: queue "q": channel is missing']],
     ['a channel that is not there', `${REDIS}queue "q" { channel = "d" }\n`,
