@@ -252,6 +252,8 @@ fault: bench-needs $(B)/graph-api $(B)/sluiced-fault
 	    $(PROVE) -v tests/fault/ tests/e2e/kill-worker.t \
 	    tests/e2e/redis-restart.t tests/worker/cluster.t \
 	    tests/worker/sentinel.t
+	FAULT_STOP=60000 FAULT_EVENTS=$${FAULT_EVENTS:-100000} FAULT_TIMES=20 \
+	    $(PROVE) -v tests/fault/worker-lease.t
 	MIXED_JOBS=$${FAULT_EVENTS:-100000} MIXED_KILLS=$${FAULT_KILLS:-20} \
 	    $(PROVE) -v -e node tests/interop/mixed.js
 	$(PROVE) -v -e node tests/lua/random.js tests/lua/random_flows.js \

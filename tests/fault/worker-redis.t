@@ -15,7 +15,7 @@ const scene = new Scene('restarted');
 
 async function load(name, signal) {
     const course = new Course(scene, name, { lock: '2s', stalled: '500ms' });
-    const events = EVENTS || 2000;
+    const events = Math.ceil(EVENTS / 2) || 2000;
     const times = Math.min(TIMES || 3, 50);
     const worker = course.worker();
 
