@@ -106,6 +106,7 @@ local function group_done(id, gk)
     call('XADD', events, '*', 'event', 'waiting', 'jobId', first, 'prev',
          'delayed')
     call('HSET', base .. first, 'delay', '0')
+    call('HDEL', base .. first, 'off')
     if priority > 0 then
         call('ZADD', base .. 'prioritized', priority * 4294967296, first)
     else

@@ -313,7 +313,7 @@ local function take(count, own_max, own_duration, schedulers, limits)
 
     if taken == room then
         -- a worker with room may sleep: it is told of the next to come
-        if call('LLEN', base .. 'wait') == 0
+        if not more_due and call('LLEN', base .. 'wait') == 0
             and call('ZCARD', base .. 'prioritized') == 0
         then
             call('ZREM', base .. 'marker', '0')
@@ -326,7 +326,8 @@ local function take(count, own_max, own_duration, schedulers, limits)
         end
         return {cut, cut == 'limited' and call('PTTL', limiter) or 0, jobs}
     end
-    if waiting >= aside_max or more_due then
+    -- of what is due none is promoted while nothing moves
+    if waiting >= aside_max or more_due and taken + waiting > 0 then
         return {'ok', 0, jobs}
     end
     if class_wait then

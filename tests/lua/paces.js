@@ -262,6 +262,73 @@ async function returns() {
         'nor is it behind them when admit put it off');
 }
 
+/* more are due than are taken: the order and the others are kept */
+async function floods() {
+    const flood = async (n, priority = 0, apart = 1) => {
+        const pipeline = redis.pipeline();
+        for (let i = 1; i <= n; i += 1) {
+            pipeline.hset(`${K}a-${i}`, 'name', 'n', 'data', '{}', 'delay', 7,
+                'off', 7, 'priority', priority);
+            pipeline.zadd(`${K}delayed`, 4096 * (apart * i + 1), `a-${i}`);
+        }
+        await pipeline.exec();
+    };
+    const ordered = (n) => Array.from({ length: n }, (_, i) => `a-${i + 1}`);
+    const rest = async (n, count, options) => {
+        const seen = [];
+        await tap.until(async () => {
+            seen.push(...ids(await s.take(count, 'tok', options)));
+            return seen.filter((id) => id[0] === 'a').length >= n;
+        }, 'all of them');
+        return seen.filter((id) => id[0] === 'a');
+    };
+
+    await redis.flushall();
+    await flood(3);
+    await s.take(1);
+    tap.is(await redis.zrange(`${K}marker`, 0, -1), ['0'],
+        'others are told of those that are left');
+
+    await redis.flushall();
+    await flood(12);
+    tap.is(await rest(12, 3, { limits: 'high:10000:0' }), ordered(12),
+        'those that come later do not overtake: the bucket of a class');
+    tap.is((await s.take(3, 'tok', { limits: 'high:10000:0' })).jobs, [],
+        'and there are no more');
+    await redis.flushall();
+    await flood(12);
+    const { status } = await s.take(3, 'tok', { limits: 'high:3600000000:0' });
+    tap.is([status, (await s.take(3, 'tok',
+        { limits: 'high:3600000000:0' })).status], ['ok', 'class'],
+    'nobody calls again and again for what cannot go');
+
+    await redis.flushall();
+    await s.add(...Array.from({ length: 12 }, (_, i) => ({ id: `z-${i}`,
+        priority: 100 })));
+    await flood(12);
+    tap.is(await rest(12, 3, { limits: 'floor:1' }), ordered(12),
+        'another class before them');
+    await redis.flushall();
+    await fill('b', 12);
+    await flood(12, 10, 1000);
+    tap.is(await rest(12, 3), ordered(12), 'one with a priority');
+
+    await redis.flushall();
+    await flood(1500, 100);
+    await s.add({ id: 'hi', delay: 60000 });
+    await redis.zadd(`${K}delayed`, 4096 * 5000, 'hi');
+    tap.is([...ids(await s.take(1)), ...ids(await s.take(1))], ['a-1', 'hi'],
+        'one of a class above them is not behind them');
+
+    await redis.flushall();
+    await flood(900);
+    await redis.config('RESETSTAT');
+    await s.take(1);
+    const [, read] = /cmdstat_hmget:calls=(\d+)/.exec(
+        await redis.info('commandstats'));
+    tap.ok(read < 120, 'a call reads few of them', read);
+}
+
 /* the clock was set back, and nobody is charged by a look */
 async function setBack() {
     await redis.flushall();
@@ -379,6 +446,7 @@ tap.run(async () => {
         await bounded();
         await backlog();
         await returns();
+        await floods();
         await setBack();
         await paced();
         await pairs();
