@@ -37,7 +37,9 @@
 -- The next of its group (include/group.lua) goes to the front of its line, and is
 -- taken in this call when there is room.
 --
--- Returns { codes, reply }: one code a job, and take.lua's reply or nil.
+-- Returns { codes, reply }: one code a job, and take.lua's reply or nil.  Jobs are
+-- taken whatever the codes are: a worker is done with its job also when that is not
+-- its own any more.
 --    0 done               -1 the job is gone        -2 it has no lock
 --   -3 it is not active   -4 it has unfinished children
 --   -6 another owner      -9 it has failed children

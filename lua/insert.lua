@@ -14,7 +14,9 @@
 -- ARGV[8]  flow       1: it waits in `waiting-children` for its children to be
 --                     added; all of them have to be, or it waits for ever.  2:
 --                     more children of its parent are to be added, so that it
---                     does not end the parent's waiting if it is over already.
+--                     does not end the parent's waiting if it is over already:
+--                     in one MULTI with them, or whoever dies between two calls
+--                     leaves a parent that waits for ever.
 --                     3 both, 0 neither
 -- ARGV[9]  scheduler  of which it is an iteration, '' none
 --

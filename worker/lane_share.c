@@ -31,6 +31,22 @@ lane_room(const lane_t *lane)
 }
 
 
+/* neither the process nor the tenant may do one more */
+
+bool
+lane_share_full(const lane_t *lane)
+{
+    const fair_t        *fair;
+    const fair_group_t  *group;
+
+    fair = lane->conf.fair;
+    group = lane->share.group;
+
+    return fair->used >= fair->cap
+           || (group && group->cap && group->used >= group->cap);
+}
+
+
 static void
 lane_share_hold(lane_t *lane)
 {

@@ -159,6 +159,12 @@ lane_on_marker(void *data, int64_t due)
     lane->asleep = false;
     lane_touch(lane);
 
+    if (lane_share_full(lane)) {
+        /* it looks when it can; the marker is for who can now */
+        watch_want(lane->watched, false);
+        return false;
+    }
+
     return true;
 }
 

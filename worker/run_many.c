@@ -287,7 +287,9 @@ many_on_marker(void *data, int64_t due)
         run_due(run, known, due);
 
     } else {
+        /* it looks when it can; the marker is for who can now */
         many_open(run, known);
+        return run->fair.used < run->fair.cap;
     }
 
     return true;

@@ -20,6 +20,7 @@ struct watched_s {
     char            name[512];     /* as BullMQ names a worker's connection */
     bool            wanted;
     bool            waited;        /* part of the wait that is open */
+    bool            bad;           /* its marker is no sorted set */
 };
 
 struct watch_group_s {
@@ -32,6 +33,10 @@ struct watch_group_s {
     unsigned        slot;          /* of a cluster */
     char            name[512];     /* that Redis knows; "" not yet */
     long long       id;            /* CLIENT ID, 0 not known */
+    size_t          probe;         /* of queues, whose type is asked for */
+    watched_t      *probed;        /* that one; NULL: it is gone */
+    bool            probing;
+    bool            found;         /* a bad one */
     bool            waiting;
     bool            unblocking;
 };
@@ -136,6 +141,56 @@ watch_popped(watch_group_t *group, const redisReply *reply)
 }
 
 
+/*
+ * One marker that is no sorted set ends the wait of all: which is it?  Its queue
+ * looks by itself every few seconds, and asks for a wait again each time.
+ */
+
+static void watch_on_type(void *data, const redisReply *reply);
+
+
+static void
+watch_probe(watch_group_t *group)
+{
+    link_t  *link;
+
+    link = watch_link(group);
+    group->probed = (group->probe < group->nqueues)
+                    ? group->queues[group->probe] : NULL;
+    group->probing =
+        group->probed && link_ready(link)
+        && sluice_redis_command(link_redis(link), clock_ms(), watch_on_type,
+                                group, "TYPE", group->probed->marker, NULL)
+           == SLUICE_REDIS_OK;
+
+    if (!group->probing && group->found) {
+        clock_arm(group->turn, WATCH_AGAIN);
+    }
+}
+
+
+static void
+watch_on_type(void *data, const redisReply *reply)
+{
+    watched_t      *queue;
+    watch_group_t  *group = data;
+
+    queue = group->probed;
+
+    if (queue && reply && reply->type == REDIS_REPLY_STATUS
+        && strcmp(reply->str, "zset") != 0 && strcmp(reply->str, "none") != 0)
+    {
+        queue->bad = true;
+        group->found = true;
+        log_event(LOG_ERROR_, "watch_failed", "key", "%s", queue->marker,
+                  "reason", "%s", "it is no sorted set", NULL);
+    }
+
+    group->probe++;
+    watch_probe(group);
+}
+
+
 static void
 watch_on_pop(void *data, const redisReply *reply)
 {
@@ -158,12 +213,10 @@ watch_on_pop(void *data, const redisReply *reply)
             return;
         }
 
-        /*
-         * A marker that is no sorted set: the queues look by themselves every
-         * few seconds; do not spin here.
-         */
-
-        log_event(LOG_ERROR_, "watch_failed", "error", "%s", reply->str, NULL);
+        log_event(LOG_DEBUG_, "watch_refused", "error", "%s", reply->str, NULL);
+        group->probe = 0;
+        group->found = false;
+        watch_probe(group);
         return;
     }
 
@@ -249,7 +302,7 @@ watch_on_turn(evutil_socket_t fd, short what, void *data)
 
     link = watch_link(group);
 
-    if (!link_ready(link)) {
+    if (!link_ready(link) || group->probing) {
         return;
     }
 
@@ -258,8 +311,8 @@ watch_on_turn(evutil_socket_t fd, short what, void *data)
 
     for (i = 0; i < group->nqueues; i++) {
         queue = group->queues[i];
-        n += queue->wanted;
-        missing += (queue->wanted && !queue->waited);
+        n += (queue->wanted && !queue->bad);
+        missing += (queue->wanted && !queue->bad && !queue->waited);
     }
 
     if (group->waiting) {
@@ -285,9 +338,9 @@ watch_on_turn(evutil_socket_t fd, short what, void *data)
 
     for (i = 0; i < group->nqueues; i++) {
         queue = group->queues[i];
-        queue->waited = queue->wanted;
+        queue->waited = (queue->wanted && !queue->bad);
 
-        if (queue->wanted) {
+        if (queue->waited) {
             sluice_redis_arg(redis, queue->marker, strlen(queue->marker));
         }
     }
@@ -514,6 +567,10 @@ watch_remove(watched_t *watched)
 
     group->queues[i] = group->queues[--group->nqueues];
 
+    if (group->probed == watched) {
+        group->probed = NULL;
+    }
+
     /* what it may pop yet is put back */
     free(watched);
 }
@@ -527,6 +584,7 @@ watch_want(watched_t *watched, bool wanted)
     }
 
     watched->wanted = wanted;
+    watched->bad = false;
 
     if (watched->polled) {
         poll_want(watched->polled, wanted);

@@ -39,15 +39,39 @@ local function group_line(queue, gk)
     return prefix .. '::sluice:group:' .. name .. ':' .. gk
 end
 
+-- Is the job anywhere from where it can be run?  A list that is too long to be
+-- searched may have it.
+local function group_lives(queue, id)
+    if redis.pcall('EXISTS', queue .. id .. ':lock') == 1 then
+        return true
+    end
+    for _, set in ipairs({'delayed', 'prioritized'}) do
+        if type(redis.pcall('ZSCORE', queue .. set, id)) == 'string' then
+            return true
+        end
+    end
+    for _, list in ipairs({'active', 'wait', 'paused'}) do
+        local key = queue .. list
+        local length = redis.pcall('LLEN', key)
+        if type(length) == 'number' and (length > 2000
+           or redis.pcall('LPOS', key, id, 'RANK', '-1'))
+        then
+            return true
+        end
+    end
+    return false
+end
+
 -- Whose turn is it, and who is next?  Those that are over leave the line: finished
--- or removed by a stock client; and a parent that waits for its children, which
--- may be of its own group.
+-- or removed by a stock client, or left behind in no state; and a parent that
+-- waits for its children, which may be of its own group.
 local function group_first(queue, line, gk)
     local ids, dropped = call('ZRANGE', line, '0', '1'), false
     while ids[1] and group_looks > 0 do
         local job = redis.pcall('HMGET', queue .. ids[1], 'gk', 'finishedOn')
         if not job.err and job[1] == gk and not job[2] and type(redis.pcall(
                'ZSCORE', queue .. 'waiting-children', ids[1])) ~= 'string'
+           and group_lives(queue, ids[1])
         then
             break
         end

@@ -433,6 +433,32 @@ async function removed(s) {
 }
 
 
+/* a hash of a group that is in no state, and those that are in one */
+async function orphans(s) {
+    const { redis } = s;
+    for (const [name, expected, put] of [
+        ['none', ['a2'], () => {}],
+        ['active, without a lock', [], () => redis.lpush(`${K}active`, 'a1')],
+        ['it has a lock', [], () => redis.set(`${K}a1:lock`, 'x')],
+        ['waiting', ['a1'], () => redis.lpush(`${K}wait`, 'a1')],
+        ['paused', [], () => redis.lpush(`${K}paused`, 'a1')],
+        ['prioritized', ['a1'], () => redis.zadd(`${K}prioritized`, 5, 'a1')],
+        ['delayed', [], () => redis.zadd(`${K}delayed`, 1e18, 'a1')],
+        ['a list of thousands', [], () => redis.rpush(`${K}active`,
+            ...Array.from({ length: 2001 }, (_, i) => `x${i}`))],
+    ]) {
+        await redis.flushall();
+        await s.add(...named('a1', 'a2', 'a3'));
+        await s.take(5);
+        await redis.lrem(`${K}active`, 1, 'a1');
+        await redis.del(`${K}a1:lock`);
+        await pass(s);
+        await put();
+        tap.is(ids(await s.take(5)), expected, `the first is in a state: ${name}`);
+    }
+}
+
+
 /* a parent that waits for its children lets them go before it */
 async function families(s) {
     const { redis } = s;
@@ -481,6 +507,7 @@ tap.run(async () => {
         await crowds(s);
         await removed(s);
         await families(s);
+        await orphans(s);
         await stock(s, require(path.join(modules, `bullmq${major}`)), server);
     }
     await server.stop();

@@ -142,6 +142,21 @@ async function starts(house) {
     ok(true, 'it works once Redis is there');
     is(await worker.stop(), 0, 'and ends with 0');
 
+    /* a marker that is none does not end the wait for the others */
+    await house.redis.set('bull:bad:marker', 'x');
+    const both = house.run(`${NOOP} }\nqueue "bad" { kind = noop }`);
+    const [failed] = await both.saw('watch_failed');
+    is(failed.key, 'bull:bad:marker', 'a bad marker is named');
+    await until(async () => / flags=b\S* .* cmd=bzpopmin/.test(
+        await house.redis.client('LIST')), 'the wait');
+    ok(true, 'and the others are waited for');
+    await house.redis.del('bull:bad:marker');
+    await house.queue('bad').add('x', {});
+    await until(async () => await house.queue('bad').getCompletedCount() === 1,
+        'its job');
+    ok(true, 'it is a queue again when the key is gone');
+    is(await both.stop(), 0, 'it ends with 0');
+
     /* a server that calls itself old */
     let asked = 0;
     const server = net.createServer((socket) => {

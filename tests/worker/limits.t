@@ -3,6 +3,7 @@
 
 /* The limits of queue { }: the floor of the lowest class, rates, the quota. */
 
+const net = require('net');
 const { run, ok, is, until, House } = require('./house');
 
 /* `n` jobs of a priority */
@@ -33,6 +34,51 @@ async function worked(house, queue, settings, left = 0) {
 }
 
 const lows = (order) => order.filter((name) => name === 'low').length;
+
+/* a process that can do no more leaves markers to others */
+async function full(house) {
+    const sockets = [];
+    const silent = net.createServer((socket) => {
+        socket.on('error', () => {});
+        sockets.push(socket);
+    });
+    await new Promise((done) => { silent.listen(0, '127.0.0.1', done); });
+    const { port } = silent.address();
+    const of = (limit) => `${limit}
+channel "c" { kind = cloud_api base_url = "http://127.0.0.1:${port}"
+    token = "TOKEN" }
+queue "hang" { tenants = {"acme"} channel = "c" }
+queue "b" { tenants = {"acme"} kind = noop }`;
+    const [hang, b] = ['hang', 'b'].map((name) => house.queue(name,
+        { prefix: '{acme}' }));
+    for (const [name, limit] of [['process', 'concurrency = 1'],
+        ['tenant', 'tenant "acme" { concurrency = 1 }']])
+    {
+        const before = sockets.length;
+        const worker = house.run(of(limit));
+        const waits = () => until(async () => (await house.redis.client('LIST'))
+            .includes('cmd=bzpopmin'), 'the wait');
+        await waits();
+        await hang.add('m', { phone_number_id: '1', messaging_product:
+            'whatsapp', to: '49151', type: 'text', text: { body: 'x' } });
+        await until(() => sockets.length > before, 'a message that hangs');
+        await waits();
+        await b.add('x', {});
+        await until(async () => await house.redis.exists('{acme}:b:marker'),
+            'the marker');
+        ok(true, `a full ${name} puts the marker back`);
+        const other = house.run(
+            'queue "b" { tenants = {"acme"} kind = noop }');
+        await until(async () => await b.getCompletedCount() > 0, 'another one');
+        ok(true, 'for another one');
+        await other.stop();
+        await worker.stop('SIGINT');
+        await hang.obliterate({ force: true });
+        await b.obliterate({ force: true });
+    }
+    sockets.forEach((socket) => socket.destroy());
+    silent.close();
+}
 
 async function floors(house) {
     const of = (order, n) => lows(order.slice(0, n));
@@ -118,4 +164,5 @@ run(async () => {
     await rates(house);
     await quotas(house);
     await classes(house);
+    await full(house);
 });
