@@ -99,8 +99,8 @@ bool lane_on_marker(void *data, int64_t due);
 /*
  * lane_share.c: how many jobs one call may ask for; how many it may now, for
  * the others want some too, those being the call's; whether the process or the
- * tenant is at its `concurrency`; and, at the end of a turn, whether it may make
- * calls at all.
+ * tenant is at its `concurrency`; and, at the end of a turn, whether it may
+ * make calls at all.
  */
 size_t lane_room(const lane_t *lane);
 size_t lane_share(lane_t *lane);

@@ -142,8 +142,8 @@ watch_popped(watch_group_t *group, const redisReply *reply)
 
 
 /*
- * One marker that is no sorted set ends the wait of all: which is it?  Its queue
- * looks by itself every few seconds, and asks for a wait again each time.
+ * One marker that is no sorted set ends the wait of all: which is it?  Its
+ * queue looks by itself every few seconds, and asks for a wait again each time.
  */
 
 static void watch_on_type(void *data, const redisReply *reply);
