@@ -27,6 +27,7 @@ static void recorder_failed(recorder_t *recorder, const char *error);
 static void recorder_forget(recorder_t *recorder);
 static void recorder_forgotten(void *data, const redisReply *reply);
 static void recorder_end(recorder_t *recorder);
+static void recorder_well(recorder_t *recorder);
 static void recorder_rest(recorder_t *recorder, int64_t least);
 static void recorder_timer(evutil_socket_t fd, short events, void *data);
 
@@ -269,17 +270,19 @@ static void
 recorder_end(recorder_t *recorder)
 {
     bool                more;
-    size_t              i;
+    size_t              i, failed;
     int64_t             at, now;
     recorder_stream_t  *stream;
 
     more = (recorder->group.nstreams == RECORDER_STREAMS);
+    failed = 0;
     now = clock_ms();
 
     for (i = 0; i < recorder->group.nstreams; i++) {
         stream = recorder->group.streams[i];
 
         if (stream->failed) {
+            failed++;
             stream->behind = 1;
             at = now + RECORDER_RETRY;
 
@@ -294,8 +297,36 @@ recorder_end(recorder_t *recorder)
         recorder_streams_end(stream, at);
     }
 
+    if (failed == 0) {
+        recorder_well(recorder);
+    }
+
+    /* thousands that Redis refuses are no reason to hurry */
+
+    more = more && failed < recorder->group.nstreams;
+
     recorder_group_drop(&recorder->group);
     recorder_rest(recorder, more ? 0 : RECORDER_GATHER);
+}
+
+
+static void
+recorder_well(recorder_t *recorder)
+{
+    const recorder_stream_t  *stream;
+
+    if (!recorder->told) {
+        return;
+    }
+
+    for (stream = recorder->streams.first; stream; stream = stream->next) {
+        if (stream->failed) {
+            return;
+        }
+    }
+
+    recorder->told = 0;
+    log_event(LOG_INFO_, "records_back", NULL);
 }
 
 
@@ -348,12 +379,6 @@ recorder_answer(recorder_t *recorder, const char *what,
     }
 
     if (reply->type != REDIS_REPLY_ERROR) {
-
-        if (recorder->told) {
-            recorder->told = 0;
-            log_event(LOG_INFO_, "records_back", NULL);
-        }
-
         return true;
     }
 

@@ -170,6 +170,7 @@ async function thousands(house, graph) {
         calls.xadd(stream(tenant), '*', 'r', JSON.stringify({ at: AT,
             id: `m-${tenant}`, tenant, status: 'sent' }));
     }
+    calls.set(stream('listed'), 'no stream');
     await calls.exec();
     await house.redis.config('RESETSTAT');
     const worker = house.run(settings(graph, 'sweep = 1s'));
@@ -188,6 +189,11 @@ async function thousands(house, graph) {
     const [, later] = /cmdstat_xreadgroup:calls=(\d+)/.exec(
         await house.redis.info('commandstats'));
     ok(later < 200, 'what is empty is not read', later);
+
+    await house.redis.del(stream('listed'));
+    await worker.saw('records_back');
+    is(worker.lines('records_failed').length, 1,
+        'one that cannot be read is told of once, not between all others');
 
     /* other settings: no store, and then again */
     house.write(settings(graph, 'sweep = 1s').replace(/^store.*$/m, ''));
