@@ -14,7 +14,8 @@
 -- slower rate) gets a place at late, the end of a second line, of those that are
 -- late: negative, and each its own again, or all of them would come at once, again
 -- and again.  While there is such a line, it goes first: whose turn comes in the
--- other one goes behind it.
+-- other one goes behind it.  A token before the next one's turn is still its own: it
+-- waits for that in its place.
 --
 -- A line of which nobody came for so long, or that is of a time before the clock
 -- was set back, is forgotten: its messages were removed, or come as they like.
@@ -96,6 +97,10 @@ local function pace_ask(at, pace, place)
     end
 
     local token = math.max(at, charged - pace.tolerance - interval)
+    if turn and first <= at and token < turn + interval then
+        -- the one before it came a little late
+        return token, place
+    end
     local due = math.max(turn and pace.late or line, token)
     if horizon > 0 and due > at + horizon then
         return at + horizon
