@@ -280,7 +280,7 @@ bench-short: bench-needs $(B)/graph-api
 $(B)/bench-count: $(call obj,bench/count.c $(CORE))
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-count: all $(B)/bench-count
+count: all $(B)/bench-count $(B)/graph-api
 	node bench/count.js
 
 -include $(shell find $(B)/obj $(B)/san $(B)/swar $(B)/fuzz $(B)/fault -name '*.d' 2>/dev/null)

@@ -18,7 +18,7 @@ const http = require('node:http');
 const path = require('node:path');
 const { callgrind, dump, total, zero } = require('./callgrind');
 const {
-    ROOT, freePort, freshDir, npm, nginxConf, run, start, startNginx,
+    ROOT, connects, freePort, freshDir, npm, nginxConf, run, start, startNginx,
     startRedis, stop, stopAll, until, version,
 } = require('./house');
 const webhook = require('./webhook');
@@ -28,6 +28,7 @@ const TOLERANCE = 0.03;
 const TIMES = 1000;
 const WARM = 200;
 const JOBS = 5000;
+const SENDS = 2000;
 
 Object.assign(process.env, {
     WEBHOOK_BODY: webhook.body,
@@ -193,31 +194,32 @@ const countEdge = async (dir, found, watched) => {
     await stopAll();
 };
 
-/* sluiced and Redis over a backlog of jobs that need nothing */
-const countWorker = async (dir, found, watched) => {
+/* sluiced or Redis over a backlog of jobs: instructions a job */
+const countQueue = async (dir, watched, { jobs, job, top = '', queue: more }) => {
     const profile = path.join(dir, 'profile');
     const redis = await startRedis(dir, 'no',
         [...(watched === 'redis' ? callgrind(profile) : []), 'redis-server'],
         ['--hz', '1', '--dynamic-hz', 'no']);
     const { Queue } = npm('bullmq6');
-    const queue = new Queue('noop', { connection: { path: redis.socket } });
+    const queue = new Queue('counted', { connection: { path: redis.socket } });
     const conf = path.join(dir, 'sluiced.conf');
 
     queue.on('error', () => {});
     await queue.waitUntilReady();
     await queue.pause();
 
-    for (let left = JOBS; left > 0; left -= 1000) {
-        await queue.addBulk(Array.from({ length: Math.min(left, 1000) },
-            () => ({ name: 'meta', data: webhook.json })));
+    for (let i = 0; i < jobs; i += 1000) {
+        await queue.addBulk(Array.from({ length: Math.min(jobs - i, 1000) },
+            (_, k) => job(i + k)));
     }
 
     fs.writeFileSync(conf, `
 redis = "unix:${redis.socket}"
 redis_timeout = 60s
-queue "noop" {
+${top}
+queue "counted" {
     prefix = "bull"
-    kind = noop
+    ${more}
     concurrency = 50
     lock = 10m
     keep_completed = -1
@@ -239,18 +241,49 @@ queue "noop" {
     zero(pid);
     await queue.resume();
     /* few looks: each costs Redis instructions, too */
-    await until(`${JOBS} jobs`, async () => {
+    await until(`${jobs} jobs`, async () => {
         await new Promise((resolve) => setTimeout(resolve, 500));
 
-        return await redis.client.zcard('bull:noop:completed') === JOBS;
+        return await redis.client.zcard('bull:counted:completed') === jobs;
     }, sluiced, 300000);
 
-    found[watched === 'sluiced' ? 'sluiced, no-op job'
-        : 'redis take and finish, batches'] = dump(pid, profile) / JOBS;
+    const instructions = dump(pid, profile) / jobs;
 
     await queue.close();
     await stop(sluiced);
     await stopAll();
+
+    return instructions;
+};
+
+/* jobs that need nothing */
+const countWorker = (dir, watched) => countQueue(dir, watched, {
+    jobs: JOBS,
+    job: () => ({ name: 'meta', data: webhook.json }),
+    queue: 'kind = noop',
+});
+
+/* messages, answered at once by a stand-in for the Graph API */
+const countSends = async (dir) => {
+    const port = await freePort();
+    const api = start(dir, 'graph-api', path.join(ROOT, 'build', 'graph-api'),
+        ['--listen', `127.0.0.1:${port}`, '--no-status']);
+
+    await until('graph-api', () => connects({ host: '127.0.0.1', port }), api);
+
+    return countQueue(dir, 'sluiced', {
+        jobs: SENDS,
+        job: (i) => ({ name: 'message', data: {
+            messaging_product: 'whatsapp', phone_number_id: '1',
+            to: String(15550000000 + i), type: 'text',
+            text: { body: 'hello' },
+        } }),
+        top: `
+log { level = warn }
+channel "w" { base_url = "http://127.0.0.1:${port}" token = "T" timeout = 1m }
+number "1" { rate = 100000 }`,
+        queue: 'channel = "w"',
+    });
 };
 
 const toolchain = () => [
@@ -347,8 +380,13 @@ const main = async () => {
         await countEdge(freshDir('count/edge'), found, watched);
     }
 
-    for (const watched of part.includes('worker') ? ['sluiced', 'redis'] : []) {
-        await countWorker(freshDir('count/worker'), found, watched);
+    if (part.includes('worker')) {
+        const dir = () => freshDir('count/worker');
+
+        found['sluiced, no-op job'] = await countWorker(dir(), 'sluiced');
+        found['sluiced, message sent'] = await countSends(dir());
+        found['redis take and finish, batches'] =
+            await countWorker(dir(), 'redis');
     }
 
     if (process.argv.includes('--update')) {

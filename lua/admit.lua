@@ -43,23 +43,35 @@ end
 -- µs of the longest interval, tolerance and horizon: a year
 local year = 31622400000000
 
+-- those of one queue mostly say the same as the one before
+local function number(p, name, high)
+    if ARGV[p] ~= ARGV[p - 9] then
+        whole(p, name, high)
+    end
+end
+
 for i = 1, n do
     local p, k = 9 * i - 8, 4 * i - 3
-    if ARGV[p] == '' or ARGV[p]:find(' ', 1, true) then
+    if ARGV[p] ~= ARGV[p - 9]
+        and (ARGV[p] == '' or ARGV[p]:find(' ', 1, true))
+    then
         refuse(p, 'token', 'must not be empty or hold a space')
     end
-    if whole(p + 1, 'ttl', year) < 1 then
+    number(p + 1, 'ttl', year)
+    if tonumber(ARGV[p + 1]) < 1 then
         refuse(p + 1, 'ttl', 'must be at least 1')
     end
-    whole(p + 2, 'horizon', year / 1000)
-    if whole(p + 5, 'interval', year) > 0 and KEYS[k + 2] == KEYS[k + 1] then
+    number(p + 2, 'horizon', year / 1000)
+    number(p + 5, 'interval', year)
+    if ARGV[p + 5] ~= '0' and KEYS[k + 2] == KEYS[k + 1] then
         refuse(p + 5, 'interval', 'needs the key of a pace')
     end
-    whole(p + 6, 'tolerance', year)
-    if whole(p + 7, 'pair', year) > 0 and KEYS[k + 3] == KEYS[k + 1] then
+    number(p + 6, 'tolerance', year)
+    number(p + 7, 'pair', year)
+    if ARGV[p + 7] ~= '0' and KEYS[k + 3] == KEYS[k + 1] then
         refuse(p + 7, 'pair', 'needs the key of a pace')
     end
-    whole(p + 8, 'borrow', 1000)
+    number(p + 8, 'borrow', 1000)
 end
 
 local clock = call('TIME')

@@ -153,13 +153,19 @@ async function argumentsChecked(s) {
         ['admit', 4, but(admit, 6, 'x'), /tolerance must be a whole/],
         ['admit', 4, but(admit, 7, -5), /pair must be a whole/],
         ['admit', 4, but(admit, 8, 1001), /borrow is too large/],
+        ['admit', 4, but(admit, 1, '00'), /ttl must be at least 1/],
+        ['admit', 8, [...admit, ...but(admit, 0, 'a b')],
+            /ARGV\[10\] token must not be/],
+        ['admit', 8, [...admit, ...but(admit, 1, 'x')], /ARGV\[11\] ttl must/],
+        ['admit', 8, [...admit, ...but(admit, 8, '1e3')],
+            /ARGV\[18\] borrow must be/],
         ['admit', 4, admit.slice(1), /4 keys and 9 arguments/],
         ['admit', 3, admit, /4 keys and 9 arguments/],
     ];
     await s.redis.flushall();
     for (const [script, nkeys, argv, expected] of table) {
-        const keys = [K, `${K}records`, `${K}claim:`, `${K}pace`]
-            .slice(0, nkeys);
+        const four = [K, `${K}records`, `${K}claim:`, `${K}pace`];
+        const keys = [...four, ...four].slice(0, nkeys);
         const got = await error(s.call(script, keys, argv));
         tap.ok(expected.test(got), `${script}: ${expected.source}`, got);
     }
