@@ -80,7 +80,7 @@ const workerReport = ({ variants, all }) => {
             ...same,
             verdict('jobs/s, best of sluiced to best of BullMQ',
                 ratio(best('sluiced'), best('bullmq'), (f) => f.rate),
-                '>=', 1.3),
+                '>=', 1.8),
             verdict('worker CPU a job, the same two',
                 ratio(best('sluiced'), best('bullmq'), (f) => f.worker),
                 '<=', 1 / 6),

@@ -44,7 +44,7 @@ end
 local year = 31622400000000
 
 -- those of one queue mostly say the same as the one before
-local function number(p, name, high)
+local function checked(p, name, high)
     if ARGV[p] ~= ARGV[p - 9] then
         whole(p, name, high)
     end
@@ -57,21 +57,21 @@ for i = 1, n do
     then
         refuse(p, 'token', 'must not be empty or hold a space')
     end
-    number(p + 1, 'ttl', year)
+    checked(p + 1, 'ttl', year)
     if tonumber(ARGV[p + 1]) < 1 then
         refuse(p + 1, 'ttl', 'must be at least 1')
     end
-    number(p + 2, 'horizon', year / 1000)
-    number(p + 5, 'interval', year)
+    checked(p + 2, 'horizon', year / 1000)
+    checked(p + 5, 'interval', year)
     if ARGV[p + 5] ~= '0' and KEYS[k + 2] == KEYS[k + 1] then
         refuse(p + 5, 'interval', 'needs the key of a pace')
     end
-    number(p + 6, 'tolerance', year)
-    number(p + 7, 'pair', year)
+    checked(p + 6, 'tolerance', year)
+    checked(p + 7, 'pair', year)
     if ARGV[p + 7] ~= '0' and KEYS[k + 3] == KEYS[k + 1] then
         refuse(p + 7, 'pair', 'needs the key of a pace')
     end
-    number(p + 8, 'borrow', 1000)
+    checked(p + 8, 'borrow', 1000)
 end
 
 local clock = call('TIME')
@@ -103,16 +103,13 @@ for i = 1, n do
         result[i] = {'done', claims[claim]}
     else
         local number, pair
-        local horizon = tonumber(ARGV[p + 2])
         if ARGV[p + 5] ~= '0' then
             number = paces[KEYS[k + 2]]
-            pace_rate(number, tonumber(ARGV[p + 5]), tonumber(ARGV[p + 6]),
-                      horizon, 0)
+            pace_rate(number, ARGV[p + 5], ARGV[p + 6], ARGV[p + 2], '0')
         end
         if ARGV[p + 7] ~= '0' then
             pair = paces[KEYS[k + 3]]
-            pace_rate(pair, tonumber(ARGV[p + 7]), 0, horizon,
-                      tonumber(ARGV[p + 8]))
+            pace_rate(pair, ARGV[p + 7], '0', ARGV[p + 2], ARGV[p + 8])
         end
         local due = pace_both(now, number, pair, turns)
         if not due then

@@ -33,15 +33,17 @@ local function pace_read(key)
     if values.err then
         return nil
     end
-    return {key = key, tat = tonumber(values[1]) or 0,
-            tail = tonumber(values[2]) or 0,
-            late = tonumber(values[3]) or 0,
-            from = tonumber(values[4]) or 0, rate = values[5]}
+    local tail, late = tonumber(values[2]) or 0, tonumber(values[3]) or 0
+    return {key = key, tat = tonumber(values[1]) or 0, tail = tail, late = late,
+            from = tonumber(values[4]) or 0, rate = values[5],
+            old_tail = tail, old_late = late}
 end
 
+-- what is asked of it, as texts
 local function pace_rate(pace, interval, tolerance, horizon, borrow)
-    pace.interval, pace.tolerance = interval, tolerance
-    pace.horizon, pace.borrow = horizon * 1000, borrow
+    pace.interval, pace.tolerance = tonumber(interval), tonumber(tolerance)
+    pace.horizon, pace.borrow = tonumber(horizon) * 1000, tonumber(borrow)
+    pace.asked = interval .. ' ' .. tolerance .. ' ' .. horizon .. ' ' .. borrow
 end
 
 -- what can be explained of its tat and its lines
@@ -164,27 +166,40 @@ local function pace_turn(turns, before)
            .. (before ~= '' and ' ' .. before or '')
 end
 
+local function pace_put(fields, name, value)
+    local n = #fields
+    fields[n + 1], fields[n + 2] = name, value
+end
+
 -- Writes what was asked; charged: the messages go, and not only will be asked
 -- again.  What cannot be explained is pulled in all the same, or nobody would ever
 -- come to be charged.
 local function pace_write(at, pace, charged)
     local last = math.max(pace.tat, pace.tail, pace.late)
-    local fields = {'tail', ('%.0f'):format(pace.tail), 'late',
-                    ('%.0f'):format(pace.late)}
+    local fields = {}
+    -- most paces have no line
+    if pace.tail ~= pace.old_tail then
+        pace_put(fields, 'tail', ('%.0f'):format(pace.tail))
+        pace.old_tail = pace.tail
+    end
+    if pace.late ~= pace.old_late then
+        pace_put(fields, 'late', ('%.0f'):format(pace.late))
+        pace.old_late = pace.late
+    end
     if charged then
-        local rate = ('%.0f %.0f %.0f %.0f'):format(
-            pace.interval, pace.tolerance, pace.horizon / 1000, pace.borrow)
-        fields[5], fields[6] = 'tat', ('%.0f'):format(pace.tat)
+        pace_put(fields, 'tat', ('%.0f'):format(pace.tat))
         if pace.borrow > 0 then
-            fields[7], fields[8] = 'from', ('%.0f'):format(pace.from)
+            pace_put(fields, 'from', ('%.0f'):format(pace.from))
         end
-        if rate ~= pace.rate then
-            fields[#fields + 1], fields[#fields + 2] = 'rate', rate
+        if pace.asked ~= pace.rate then
+            pace_put(fields, 'rate', pace.asked)
         end
     elseif pace.cut then
-        fields[5], fields[6] = 'tat', ('%.0f'):format(pace.cut)
+        pace_put(fields, 'tat', ('%.0f'):format(pace.cut))
     end
-    call('HSET', pace.key, unpack(fields))
+    if fields[1] then
+        call('HSET', pace.key, unpack(fields))
+    end
     call('PEXPIRE', pace.key,
          ('%.0f'):format(math.max(1, math.ceil((last - at) / 1000) + 1)))
 end

@@ -18,8 +18,7 @@ local function pacing_pace(name)
         local interval, tolerance, horizon, borrow = (
             pace and pace.rate or ''):match('^(%d+) (%d+) (%d+) (%d+)$')
         if interval then
-            pace_rate(pace, tonumber(interval), tonumber(tolerance),
-                      tonumber(horizon), tonumber(borrow))
+            pace_rate(pace, interval, tolerance, horizon, borrow)
         else
             pace = false
         end
