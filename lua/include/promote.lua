@@ -6,8 +6,9 @@
 -- a list those that come later would go before them: no more than `room` are put
 -- there, which who calls takes now, and none while one from before is first in it.
 -- The others stay, and it returns true; it looks no further then, or each call
--- would read a long line of them.  In `prioritized` they have a fraction of a score,
--- the second in which they were due: the order of those that are left there.
+-- would read a long line of them.  In `prioritized` they have a fraction of a
+-- score, the second in which they were due: the order of those that are left there.
+-- `off` is 0 when they are in their line.
 local function promote(room)
     local key, last = base .. 'delayed', (now + 1) * 4096 - 1
     local due = call('ZRANGEBYSCORE', key, '0', last, 'WITHSCORES', 'LIMIT',
@@ -37,7 +38,8 @@ local function promote(room)
                 local head = call('LINDEX', list, '-1')
                 head = head and redis.pcall('HMGET', base .. head, 'delay',
                                             'off')
-                if head and not head.err and head[1] == '0' and head[2] then
+                if head and not head.err and head[1] == '0' and head[2] == '0'
+                then
                     room = 0
                 end
             end
@@ -47,7 +49,7 @@ local function promote(room)
                 ended[#ended + 1] = id
                 if there then
                     moved[#moved + 1] = id
-                    hashes[#moved] = not job.err
+                    hashes[#moved] = not job.err and (off and 'off' or 'delay')
                 end
                 if ahead then
                     front[#front + 1] = id
@@ -91,7 +93,7 @@ local function promote(room)
     call('ZREM', key, unpack(ended))
     for i = 1, #moved do
         if hashes[i] then
-            call('HSET', base .. moved[i], 'delay', '0')
+            call('HSET', base .. moved[i], 'delay', '0', hashes[i], '0')
         end
     end
     if moved[1] then

@@ -248,6 +248,22 @@ async function returns() {
     tap.is(ids(await s.take(4, 'tok', limits())), ['b-1', 'b-2', 'b-3', 'a-1'],
         'after a backoff it is behind the others');
 
+    await fresh();
+    await due('a-1');
+    const delay = await redis.hget(`${K}a-1`, 'off');
+    await s.take(1, 'tok', limits());
+    await s.retry({ id: 'a-1', delay });
+    await due('a-1');
+    tap.is(ids(await s.take(4, 'tok', limits())), ['b-1', 'b-2', 'b-3', 'a-1'],
+        'one of the same ms, too');
+
+    /* a stock worker puts it behind the others */
+    await fresh();
+    await redis.hset(`${K}b-1`, 'off', 9);
+    await due('a-1');
+    tap.is(ids(await s.take(1, 'tok', limits())), ['a-1'],
+        'what others put into the line holds up nobody');
+
     /* admit puts off, too */
     await redis.flushall();
     await fill('a', 1);
