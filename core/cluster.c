@@ -226,12 +226,14 @@ sluice_cluster_mark(const sluice_cluster_t *cluster, const sluice_node_t *node,
     unsigned *mark, char key[SLUICE_REDIS_MARK])
 {
     int                   len;
-    unsigned              n;
+    unsigned              n, most;
     const sluice_node_t  *owner;
 
-    /* a node without slots, or with few, is given the last one */
+    /* a node with few slots may be given the last one, and one without any */
 
-    for (n = 0; n < 4 * SLUICE_SLOTS; n++, (*mark)++) {
+    most = sluice_cluster_has(cluster, node) ? 4 * SLUICE_SLOTS : 1;
+
+    for (n = 0; n < most; n++, (*mark)++) {
 
         len = snprintf(key, SLUICE_REDIS_MARK, "sluice:wait:{%u}", *mark);
         owner = sluice_cluster_node(cluster, sluice_slot(key, (size_t) len));

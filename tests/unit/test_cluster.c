@@ -464,8 +464,10 @@ test_hops(void **state)
 static void
 test_rounds(void **state)
 {
+    char               key[SLUICE_REDIS_MARK];
     size_t             i;
     int64_t            now;
+    unsigned           mark = 0;
     sluice_node_t      node;
     sluice_cluster_t  *cluster;
 
@@ -487,6 +489,10 @@ test_rounds(void **state)
     sluice_cluster_lost(cluster, &node);
     assert_int_equal(sluice_cluster_due(cluster, now), -1);
     assert_int_equal(sluice_cluster_has(cluster, &node), 0);
+
+    /* no key is looked for: that takes milliseconds */
+    sluice_cluster_mark(cluster, &node, &mark, key);
+    assert_string_equal(key, "sluice:wait:{0}");
 
     strcpy(node.host, "A");
     assert_int_equal(sluice_cluster_has(cluster, &node), 1);
