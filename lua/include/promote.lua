@@ -12,7 +12,7 @@
 local function promote(room)
     local key, last = base .. 'delayed', (now + 1) * 4096 - 1
     local due = call('ZRANGEBYSCORE', key, '0', last, 'WITHSCORES', 'LIMIT',
-                     '0', '100')
+                     '0', '20')
     if not due[1] then
         return
     end
@@ -70,7 +70,7 @@ local function promote(room)
             break
         end
         due = call('ZRANGEBYSCORE', key, '0', last, 'WITHSCORES', 'LIMIT',
-                   looked, '100')
+                   looked, '20')
     end
     if not ended[1] then
         return left
