@@ -22,10 +22,12 @@ const ALWAYS = 2;
  * fail: the first attempt of every message fails
  * signal: what makes the worker come there
  * any: with fifty at once, the tenant is not listed
+ * idle: the step comes when nothing is in hand: one at a time and fed, a worker
+ *       takes the next job with the end of the one before
  */
 const steps = {
-    'take-call': { again: NEVER, once: 50 },
-    'take-reply': { again: NEVER, once: 50 },
+    'take-call': { again: NEVER, once: 50, idle: true },
+    'take-reply': { again: NEVER, once: 50, idle: true },
     job: { again: NEVER },
     'admit-call': { again: NEVER, once: 50 },
     'admit-reply': { again: NEVER, once: 50 },
@@ -80,10 +82,11 @@ async function course(name, one) {
                 match: { to: all.to(i) } });
         }
     });
+    const once = steps[step].idle ? events : 5;
     for (let n = 0; n < times; n += 1) {
         await life(all, step, { ...steps[step],
             ...(concurrency === 1 && !(steps[step].once > 1e8)
-                ? { once: 5 } : {}) }, each);
+                ? { once } : {}) }, each);
     }
     killed = true;
 
