@@ -13,6 +13,17 @@
 #define FIND_COUNT  100    /* of the registry in one answer, about */
 
 
+/* that of the path, else of the key, or NULL; false: it is not the key's */
+
+static bool
+find_tenant(call_t *call, const char **tenant)
+{
+    *tenant = call->route.tenant[0] ? call->route.tenant : call->tenant;
+
+    return call->tenant == NULL || strcmp(*tenant, call->tenant) == 0;
+}
+
+
 /* how many queues of the settings have the name; *found is the last of them */
 
 static size_t
@@ -88,9 +99,8 @@ find_queue(call_t *call)
     const queue_settings_t  *found;
 
     found = NULL;
-    tenant = call->route.tenant[0] ? call->route.tenant : call->tenant;
 
-    if (call->tenant && strcmp(tenant, call->tenant) != 0) {
+    if (!find_tenant(call, &tenant)) {
         find_none(call);
         return false;
     }
@@ -380,15 +390,18 @@ find_queues(call_t *call)
     }
 
     settings = call_settings(call);
-    tenant = call->route.tenant[0] ? call->route.tenant : call->tenant;
     call->answer = json_array();
+
+    if (!find_tenant(call, &tenant)) {
+        find_answer(call, NULL);
+        return;
+    }
 
     for (i = 0; cursor == NULL && i < settings->nqueues; i++) {
         conf = &settings->queues[i];
 
-        if ((call->tenant == NULL || strcmp(tenant, call->tenant) == 0)
-            && (tenant == NULL
-                || (conf->tenant && strcmp(tenant, conf->tenant) == 0)))
+        if (tenant == NULL
+            || (conf->tenant && strcmp(tenant, conf->tenant) == 0))
         {
             find_add(call, conf, conf->tenant);
         }
@@ -401,9 +414,7 @@ find_queues(call_t *call)
 
     /* all that a tenant has is one page */
 
-    if (tenant && cursor == NULL
-        && (call->tenant == NULL || strcmp(tenant, call->tenant) == 0))
-    {
+    if (tenant && cursor == NULL) {
         call->text = strdup(tenant);
 
         if (call->text && find_of_tenant(call)) {
