@@ -8,8 +8,6 @@
 #include "ngx_http_sluice_link.h"
 
 
-static ngx_http_sluice_link_t *ngx_http_sluice_asker(
-    ngx_http_sluice_link_t *link);
 static void ngx_http_sluice_asked(void *data, const redisReply *reply);
 
 
@@ -42,27 +40,24 @@ ngx_http_sluice_ask_sentinel(ngx_http_sluice_link_t *link)
 
 /* Half of the timeout, so that within it another may be asked. */
 
-static ngx_http_sluice_link_t *
-ngx_http_sluice_asker(ngx_http_sluice_link_t *link)
+ngx_http_sluice_link_t *
+ngx_http_sluice_asker(ngx_http_sluice_link_t **asker,
+    ngx_http_sluice_link_t *link)
 {
-    ngx_http_sluice_link_t  *asker;
+    if (*asker == NULL) {
 
-    if (link->asker == NULL) {
-
-        asker = ngx_http_sluice_redis_create(link->main, link->server,
-                                             &link->server->asker);
-        if (asker == NULL) {
+        *asker = ngx_http_sluice_redis_create(link->main, link->server,
+                                              &link->server->asker);
+        if (*asker == NULL) {
             return NULL;
         }
 
-        asker->first = link->first;
-        asker->asks = link;
-        asker->timeout = ngx_max(link->server->timeout / 2, 1);
-
-        link->asker = asker;
+        (*asker)->first = link->first;
+        (*asker)->asks = link;
+        (*asker)->timeout = ngx_max(link->server->timeout / 2, 1);
     }
 
-    return link->asker;
+    return *asker;
 }
 
 
@@ -72,7 +67,7 @@ ngx_http_sluice_ask(ngx_http_sluice_link_t *link, const sluice_node_t *node)
     sluice_redis_result_e    result;
     ngx_http_sluice_link_t  *asker;
 
-    asker = ngx_http_sluice_asker(link);
+    asker = ngx_http_sluice_asker(&link->asker, link);
     result = SLUICE_REDIS_NOMEM;
 
     /* it may have the connection of the last question yet */

@@ -351,6 +351,9 @@ void ngx_http_sluice_redis_lost(ngx_http_sluice_link_t *link,
 
 /* The next sentinel is asked, or the master connected to, or it is lost. */
 void ngx_http_sluice_ask_sentinel(ngx_http_sluice_link_t *link);
+/* A link that asks for this one, made in *asker at first; NULL: no memory */
+ngx_http_sluice_link_t *ngx_http_sluice_asker(ngx_http_sluice_link_t **asker,
+    ngx_http_sluice_link_t *link);
 /* The answer, or that there is none, is told to the core, then link->told is
    posted. */
 void ngx_http_sluice_ask(ngx_http_sluice_link_t *link,

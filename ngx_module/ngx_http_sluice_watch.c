@@ -14,8 +14,6 @@
 static void ngx_http_sluice_watch_look(ngx_event_t *ev);
 static ngx_http_sluice_link_t *ngx_http_sluice_watch_held(
     ngx_http_sluice_link_t *first);
-static ngx_http_sluice_link_t *ngx_http_sluice_watcher(
-    ngx_http_sluice_link_t *first);
 static void ngx_http_sluice_watch_told(void *data, const redisReply *reply);
 static void ngx_http_sluice_watch_leave(ngx_http_sluice_link_t *first);
 
@@ -63,7 +61,7 @@ ngx_http_sluice_watch_look(ngx_event_t *ev)
 
     ngx_add_timer(&first->look, NGX_HTTP_SLUICE_LOOK);
 
-    watcher = ngx_http_sluice_watcher(first);
+    watcher = ngx_http_sluice_asker(&first->watcher, first);
 
     if (watcher == NULL || sluice_redis_pending(watcher->client)) {
         return;
@@ -116,30 +114,6 @@ ngx_http_sluice_watch_held(ngx_http_sluice_link_t *first)
     }
 
     return NULL;
-}
-
-
-static ngx_http_sluice_link_t *
-ngx_http_sluice_watcher(ngx_http_sluice_link_t *first)
-{
-    ngx_http_sluice_link_t  *watcher;
-
-    if (first->watcher == NULL) {
-
-        watcher = ngx_http_sluice_redis_create(first->main, first->server,
-                                               &first->server->asker);
-        if (watcher == NULL) {
-            return NULL;
-        }
-
-        watcher->first = first;
-        watcher->asks = first;
-        watcher->timeout = ngx_max(first->server->timeout / 2, 1);
-
-        first->watcher = watcher;
-    }
-
-    return first->watcher;
 }
 
 
