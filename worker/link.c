@@ -16,6 +16,7 @@
 #define LINK_MAX_COUNT   65536
 #define LINK_READ        (256 * 1024)          /* bytes of one read */
 #define LINK_SAY_AGAIN   60000                 /* ms between equal complaints */
+#define LINK_GOOD        10000                 /* ms without another refusal */
 
 
 struct link_s {
@@ -45,6 +46,7 @@ struct link_s {
     unsigned              failures;
     bool                  ready;
     bool                  replica;    /* it is no master any more */
+    bool                  wary;       /* a WAIT or its write was refused */
     bool                  dirty;      /* flush is on its way */
 };
 
@@ -204,10 +206,29 @@ link_on_mark(void *data, char key[SLUICE_REDIS_MARK], int another)
 }
 
 
+/* it can be worked with */
+
+static void
+link_good(link_t *link)
+{
+    link->wary = false;
+    link->failures = 0;
+    link->complaint[0] = '\0';
+
+    if (link->to == LINK_SERVER) {
+        log_event(LOG_INFO_, "redis_ready", "link", "%s", link->name, NULL);
+    }
+}
+
+
 static void
 link_on_waited(void *data, long long n)
 {
     link_t  *link = data;
+
+    if (link->wary) {
+        link_good(link);
+    }
 
     link_replicas_told(&link->replicas, link->name, link->conf.replicas, n);
 }
@@ -228,6 +249,10 @@ link_on_read(struct bufferevent *bev, void *data)
         rc = sluice_redis_feed(link->redis, piece.iov_base, piece.iov_len);
 
         if (rc != SLUICE_REDIS_OK) {
+
+            /* it greets well: only a WAIT tells when it is better */
+
+            link->wary |= (link->ready && rc == SLUICE_REDIS_REFUSED);
             link_lose(link, rc == SLUICE_REDIS_NOMEM
                             ? "out of memory"
                             : sluice_redis_error(link->redis));
@@ -252,15 +277,13 @@ link_on_read(struct bufferevent *bev, void *data)
     }
 
     link->ready = true;
-    link->failures = 0;
-    link->complaint[0] = '\0';
 
     if (link->master) {
         master_met(link->master);
     }
 
-    if (link->to == LINK_SERVER) {
-        log_event(LOG_INFO_, "redis_ready", "link", "%s", link->name, NULL);
+    if (!link->wary) {
+        link_good(link);
     }
 
     if (link->state) {
@@ -401,6 +424,10 @@ link_on_tick(evutil_socket_t fd, short what, void *data)
     if (!link->ready && now - link->since > link->timeout) {
         link_lose(link, "timed out connecting");
         return;
+    }
+
+    if (link->ready && link->wary && now - link->since > LINK_GOOD) {
+        link_good(link);
     }
 
     /* jobs of many megabytes may take longer: they must not be lost halfway */

@@ -1,9 +1,10 @@
 /*
  * A Redis connection: core's client (core/redis.h) on a libevent bufferevent.
  * It connects by itself, and again after a pause (sluice_retry_reconnect)
- * whenever it is lost, refused or too slow, and says so in the log.  With
- * sentinels it asks them each time where the master is.  A server that says
- * that it is no master any more is left.
+ * whenever it is lost, refused or too slow, and says so in the log; a server
+ * that greets but refuses a WAIT is as one that is away.  With sentinels it
+ * asks them each time where the master is.  A server that says that it is no
+ * master any more is left.
  *
  *     link_conf_t  conf = { .name = "sluiced", .scripts = scripts,
  *                           .nscripts = 2, .state = on_state, .data = me };
