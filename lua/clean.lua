@@ -14,8 +14,9 @@
 -- or whose parent's keys cannot be written.  Jobs that others move while the
 -- calls go on may be passed over too.
 --
--- Returns { looked at, passed over, ids removed }.  The last call is the one that
--- looks at fewer than `count`.
+-- Returns { looked at, passed over, ids removed, how many there were }.  The last
+-- call is the one that looks at fewer than `count`; or, of a queue that is fed
+-- meanwhile, the one with which as many were looked at as there were at the first.
 
 --@include queue
 --@include removal
@@ -46,6 +47,7 @@ local announce = whole(6, 'event', 1) == 1
 -- the next of a line is the last of its list
 local key, ids = base .. set, nil
 call('XLEN', events)
+local there = call(list and 'LLEN' or 'ZCARD', key)
 if list then
     local from = call('LRANGE', key, -skip - count, -skip - 1)
     ids = {}
@@ -116,4 +118,4 @@ if announce then
     call('XADD', events, 'MAXLEN', '~', events_max, '*', 'event', 'cleaned',
          'count', #removed)
 end
-return {#ids, stay, removed}
+return {#ids, stay, removed, there}

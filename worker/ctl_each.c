@@ -91,7 +91,7 @@ ctl_each(ctl_each_t *each, const sluice_script_t *script,
 static int64_t
 each_number(const sluice_script_t *script, const redisReply *reply, size_t i)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements <= i
         || (reply->element[i]->type != REDIS_REPLY_INTEGER
             && reply->element[i]->type != REDIS_REPLY_ARRAY))
     {
@@ -164,9 +164,8 @@ void
 ctl_clean_all(ctl_each_t *each, const char *state, int64_t older,
     int64_t limit, bool announce)
 {
-    bool          end;
     char          grace[24], passed[24], batch[24];
-    int64_t       count, skip;
+    int64_t       count, skip, looked, some, there;
     redisReply   *reply;
 
     const char   *argv[] = { (each->queue.bullmq == 5) ? "5" : "6", state,
@@ -174,8 +173,10 @@ ctl_clean_all(ctl_each_t *each, const char *state, int64_t older,
 
     snprintf(grace, sizeof(grace), "%lld", (long long) older);
     skip = 0;
+    looked = 0;
+    there = 1;
 
-    for (end = false; !end && each->done < limit; /* void */ ) {
+    while (looked < there && each->done < limit) {
         count = (limit - each->done < CTL_BATCH) ? limit - each->done
                                                  : CTL_BATCH;
         snprintf(batch, sizeof(batch), "%lld", (long long) count);
@@ -186,8 +187,15 @@ ctl_clean_all(ctl_each_t *each, const char *state, int64_t older,
 
         skip += each_number(&sluice_script_clean, reply, 1);
         each->done += each_number(&sluice_script_clean, reply, 2);
-        end = each_number(&sluice_script_clean, reply, 0) < count;
+        some = each_number(&sluice_script_clean, reply, 0);
 
+        /* what comes meanwhile may come faster than this goes on */
+
+        if (looked == 0) {
+            there = each_number(&sluice_script_clean, reply, 3);
+        }
+
+        looked = (some < count) ? there : looked + some;
         freeReplyObject(reply);
     }
 

@@ -223,13 +223,14 @@ queue_clean(sluice_redis_t *redis, const queue_t *queue, const char *state,
 }
 
 
-/* { looked at, moved, passed } or { looked at, passed, ids } */
+/* { looked at, moved, passed } or { looked at, passed, ids, there } */
 
 queue_read_e
 queue_read_walk(const queue_t *queue, const redisReply *reply,
     queue_walk_t *walk)
 {
     bool          ids;
+    int64_t       looked;
     queue_read_e  rc;
 
     rc = queue_read_kind(queue, "walk", reply);
@@ -238,24 +239,35 @@ queue_read_walk(const queue_t *queue, const redisReply *reply,
         return rc;
     }
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3
-        || reply->element[0]->type != REDIS_REPLY_INTEGER
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3
+        || reply->elements > 4 || reply->element[0]->type != REDIS_REPLY_INTEGER
         || reply->element[1]->type != REDIS_REPLY_INTEGER)
     {
         return queue_nonsense(queue, "walk");
     }
 
-    ids = reply->element[2]->type == REDIS_REPLY_ARRAY;
+    ids = (reply->elements == 4);
 
-    if (!ids && reply->element[2]->type != REDIS_REPLY_INTEGER) {
+    if (reply->element[2]->type != (ids ? REDIS_REPLY_ARRAY
+                                        : REDIS_REPLY_INTEGER)
+        || (ids && reply->element[3]->type != REDIS_REPLY_INTEGER))
+    {
         return queue_nonsense(queue, "walk");
     }
 
+    looked = reply->element[0]->integer;
+
+    if (ids && walk->looked == 0) {
+        walk->there = reply->element[3]->integer;
+    }
+
+    walk->looked += looked;
     walk->done += ids ? (int64_t) reply->element[2]->elements
                       : reply->element[1]->integer;
     walk->passed += ids ? reply->element[1]->integer
                         : reply->element[2]->integer;
-    walk->end = reply->element[0]->integer < QUEUE_ADMIN_BATCH;
+    walk->end = looked < QUEUE_ADMIN_BATCH
+                || (ids && walk->looked >= walk->there);
 
     return QUEUE_READ_OK;
 }

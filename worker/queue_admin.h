@@ -57,6 +57,8 @@ queue_read_e queue_read_codes(const queue_t *queue, const redisReply *reply,
 typedef struct {
     int64_t  passed;    /* over, and left where they are */
     int64_t  done;
+    int64_t  looked;    /* at so many, */
+    int64_t  there;     /* of so many that a clean found at first */
     bool     end;
 } queue_walk_t;
 
@@ -70,7 +72,8 @@ sluice_redis_result_e queue_move(sluice_redis_t *redis, const queue_t *queue,
 
 /*
  * Removes the jobs of a state (clean.lua) older than `grace` ms, 0 all; for
- * draining without `announce`.
+ * draining without `announce`.  As many as there are at the first call: a queue
+ * that is fed faster than that is not emptied.
  */
 sluice_redis_result_e queue_clean(sluice_redis_t *redis, const queue_t *queue,
     const char *state, int64_t grace, bool announce, const queue_walk_t *walk,

@@ -305,8 +305,21 @@ on_page(void *data, queue_read_e result, const queue_row_t *rows, size_t n)
 
 
 static void
+feed(int n)
+{
+    run("EVAL %s 0 %d",
+        "for i = 1, ARGV[1] do"
+        "  local id = 'fed-' .. redis.call('INCR', 'fed')"
+        "  redis.call('HSET', 'bull:q:' .. id, 'name', 'n', 'data', '{}')"
+        "  redis.call('LPUSH', 'bull:q:wait', id)"
+        "end", n);
+}
+
+
+static void
 test_calls(void **state)
 {
+    int                 i;
     queue_walk_t        walk;
     queue_obliterate_t  gone;
 
@@ -357,6 +370,18 @@ test_calls(void **state)
     CALL(queue_clean(redis, &queue, "prioritized", 1, true, &walk, on_walk,
                      &walk));
     assert_string_equal(got, "0 done, 1 passed, end");
+
+    memset(&walk, 0, sizeof(walk));
+    feed(2 * QUEUE_ADMIN_BATCH);
+
+    for (i = 0; i < 10 && !walk.end; i++) {
+        CALL(queue_clean(redis, &queue, "wait", 0, false, &walk, on_walk,
+                         &walk));
+        feed(QUEUE_ADMIN_BATCH);
+    }
+
+    assert_int_equal(i, 2);
+    assert_int_equal(walk.done, 2 * QUEUE_ADMIN_BATCH);
 
     memset(&gone, 0, sizeof(gone));
     CALL(queue_obliterate(redis, &queue, false, &gone, on_obliterated, &gone));

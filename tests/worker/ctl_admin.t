@@ -7,7 +7,11 @@ use warnings;
 
 use lib 'tests/worker';
 use Test::More;
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP;
+use POSIX ();
 use Ctl;
 use RedisServer;
 
@@ -147,6 +151,46 @@ is(cli('EXISTS', "${base}d-9"), '1', 'not what is delayed');
 ctl_is('drain with those', 0, qr/\A1 removed\n\z/, $none, 'drain', $q,
        '--delayed');
 ctl_is('drain of nothing', 0, qr/\A0 removed\n\z/, $none, 'drain', $q);
+
+# a queue into which come as many as a call removes, at each call
+
+my $feed = <<'END';
+for i = 1, ARGV[1] do
+    local id = 'fed-' .. redis.call('INCR', 'fed')
+    redis.call('HSET', KEYS[1] .. id, 'name', 'n', 'data', '{}', 'opts', '{}')
+    redis.call('LPUSH', KEYS[1] .. 'wait', id)
+end
+END
+
+sub feed { $redis->cli('EVAL', $feed, 1, $base, $_[0]) }
+
+my $door = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
+    or die "socket: $!";
+my $feeder = fork() // die "fork: $!";
+
+if ($feeder == 0) {
+    my $client = $door->accept();
+    my $server = IO::Socket::UNIX->new(Peer => $redis->{socket});
+    my $both = IO::Select->new($client, $server);
+    my $calls = 0;
+
+    while (1) {
+        for my $from ($both->can_read) {
+            sysread($from, my $data, 65536) or POSIX::_exit(0);
+            feed(200) if $from == $client && $data =~ /\nEVAL/ && $calls++ < 20;
+            print { $from == $client ? $server : $client } $data;
+        }
+    }
+}
+
+feed(1000);
+{
+    local @Ctl::first = ('-r', 'redis://127.0.0.1:' . $door->sockport);
+    ctl_is('drain of a queue that is fed', 0, qr/\A1200 removed\n\z/, $none,
+           'drain', $q);
+}
+waitpid $feeder, 0;
+$redis->cli('DEL', "${base}wait");
 
 sub dead {
     my ($id, $finished, $reason, $name, @more) = @_;
