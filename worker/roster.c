@@ -182,11 +182,11 @@ roster_remove(roster_t *roster, known_t *known)
 
 
 size_t
-roster_next(const roster_t *roster, size_t *place, known_t **found,
+roster_next(roster_t *roster, size_t *place, known_t **found,
     size_t size)
 {
     size_t    n, in;
-    known_t  *known;
+    known_t  *known, *rest, **p;
 
     n = 0;
 
@@ -202,11 +202,19 @@ roster_next(const roster_t *roster, size_t *place, known_t **found,
             return n;
         }
 
-        for (known = roster->buckets[*place]; known && n < size;
-             known = known->next)
-        {
-            found[n++] = known;
+        for (p = &roster->buckets[*place]; *p && n < size; p = &(*p)->next) {
+            found[n++] = *p;
         }
+
+        /* those without room come first in the next round */
+
+        rest = *p;
+        *p = NULL;
+
+        for (p = &rest; *p; p = &(*p)->next) { /* void */ }
+
+        *p = roster->buckets[*place];
+        roster->buckets[*place] = rest;
 
         (*place)++;
     }

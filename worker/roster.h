@@ -38,10 +38,11 @@ void roster_remove(roster_t *roster, known_t *known);
 /*
  * All records, some at a time: *place is 0 at first, and 0 again when that was
  * all.  A record that stays is among them at least once, whatever is added and
- * removed between two calls.  At most `size`, but all of one bucket at least,
- * which are few; returns how many, and forgets those that have no room.
+ * removed between two calls; but of a bucket with more than `size`, as only
+ * names have that were made for it, the others come in the next rounds.
+ * Returns how many.
  */
-size_t roster_next(const roster_t *roster, size_t *place, known_t **found,
+size_t roster_next(roster_t *roster, size_t *place, known_t **found,
     size_t size);
 
 

@@ -551,15 +551,12 @@ many_close(run_t *run)
 
     place = 0;
 
-    while (many->roster) {
+    while (many->roster && roster_count(many->roster)) {
         n = roster_next(many->roster, &place, found, SWEEP_BATCH);
 
         for (i = 0; i < n; i++) {
             run_due_drop(found[i]);
-        }
-
-        if (place == 0) {
-            break;
+            roster_remove(many->roster, found[i]);
         }
     }
 

@@ -127,11 +127,68 @@ test_places(void **state)
 }
 
 
+/* names that were made to fall into one bucket: each has its turn */
+
+static void
+test_collisions(void **state)
+{
+    int        i, k, rounds;
+    char       name[64];
+    size_t     n, len, place;
+    known_t   *found[64];
+    uint64_t   hash;
+    roster_t  *roster;
+
+    roster = roster_open();
+    assert_non_null(roster);
+
+    for (i = 0; roster_count(roster) < 150; i++) {
+        name_of(name, sizeof(name), i);
+        len = strlen(name);
+        hash = 14695981039346656037u;
+
+        for (k = 0; k < (int) len; k++) {
+            hash = (hash ^ (unsigned char) name[k]) * 1099511628211u;
+        }
+
+        if (((hash ^ hash >> 32) & 1023) == 5) {
+            assert_non_null(roster_add(roster, name, len));
+        }
+    }
+
+    place = 0;
+
+    for (rounds = 0, k = 0; rounds < 3; rounds += (place == 0)) {
+        n = roster_next(roster, &place, found, 64);
+
+        while (n) {
+            n--;
+            k += (found[n]->round == 0);
+            found[n]->round = 1;
+        }
+    }
+
+    assert_int_equal(k, 150);
+    assert_int_equal(roster_count(roster), 150);
+
+    while (--i >= 0) {
+        if (find(roster, i)) {
+            roster_remove(roster, find(roster, i));
+        }
+    }
+
+    assert_int_equal(roster_count(roster), 0);
+
+    roster_close(roster);
+}
+
+
 int
 main(void)
 {
     rows_add_one("names", test_names, NULL);
     rows_add_one("places", test_places, NULL);
+    rows_add_one("collisions", test_collisions, NULL);
 
     return rows_run("roster");
 }
