@@ -6,7 +6,9 @@
 -- ARGV[1]  the version that the table must have, '' for any
 -- then of each entry: id, JSON, or '' to remove it; 1 to 100000 of them
 --
--- Returns the new version, or -1 when the table has another one.
+-- Returns the new version, or -1 when the table has another one.  It is the
+-- time in microseconds, or the next number where that is higher: a table that
+-- was lost and is written anew has none that it had before.
 
 --@include arguments
 
@@ -41,4 +43,12 @@ for i = 2, #ARGV, 2 do
     end
 end
 
-return call('INCR', KEYS[2])
+local new = call('INCR', KEYS[2])
+local time = call('TIME')
+local now = time[1] * 1000000 + time[2]
+if new < now then
+    new = now
+    call('SET', KEYS[2], ('%.0f'):format(now))
+end
+
+return new

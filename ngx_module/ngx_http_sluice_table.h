@@ -94,6 +94,8 @@ struct ngx_http_sluice_tenants_s {
     ngx_http_sluice_entry_t         nobody;     /* copied for want of one */
     ngx_http_sluice_load_e          load;
     ngx_http_sluice_link_t         *link;       /* that was asked */
+    char                            connection[NGX_HTTP_SLUICE_CONNECTION];
+                                                /* of it */
     uint64_t                        load_generation;
     size_t                          load_version_len;
     u_char                          load_version[
@@ -101,6 +103,7 @@ struct ngx_http_sluice_tenants_s {
     ngx_uint_t                      load_seen;
     ngx_uint_t                      load_refused;
     ngx_uint_t                      load_nomem;
+    unsigned                        anew:1;     /* whatever the version */
     time_t                          told;       /* a line a minute */
 };
 

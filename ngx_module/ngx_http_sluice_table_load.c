@@ -3,6 +3,10 @@
  * `refresh`, over the connection that it has anyway, and on a change reads the
  * hash in pieces.  Another takes over when it ends or dies.  What cannot be
  * read leaves the table as it is.
+ *
+ * A Redis that has lost its data may come to a version again that it had: the
+ * hash is read whatever the version after a connection was made, and after
+ * there was none.
  */
 
 #include <openssl/evp.h>
@@ -173,6 +177,15 @@ ngx_http_sluice_load_ask(ngx_http_sluice_tenants_t *tenants,
                                       "HSCAN", SLUICE_KEYS_TENANTS, cursor,
                                       "COUNT", NGX_HTTP_SLUICE_SCAN, NULL);
     } else {
+        if (ngx_memcmp(tenants->connection, link->name,
+                       NGX_HTTP_SLUICE_CONNECTION)
+            != 0)
+        {
+            ngx_memcpy(tenants->connection, link->name,
+                       NGX_HTTP_SLUICE_CONNECTION);
+            tenants->anew = 1;
+        }
+
         result = sluice_redis_command(link->client, ngx_current_msec,
                                       ngx_http_sluice_load_version, tenants,
                                       "GET", SLUICE_KEYS_TENANTS_VERSION,
@@ -230,6 +243,7 @@ ngx_http_sluice_load_version(void *data, const redisReply *reply)
     if (reply->type == REDIS_REPLY_NIL) {
 
         if (table->loaded && table->version_len) {
+            tenants->anew = 1;
             ngx_http_sluice_load_complain(tenants, NULL,
                       "\"" SLUICE_KEYS_TENANTS_VERSION "\" is gone");
             return;
@@ -249,7 +263,8 @@ ngx_http_sluice_load_version(void *data, const redisReply *reply)
         return;
     }
 
-    if (table->loaded
+    if (!tenants->anew
+        && table->loaded
         && table->version_len == tenants->load_version_len
         && ngx_memcmp(table->version, tenants->load_version,
                       table->version_len)
@@ -445,6 +460,8 @@ ngx_http_sluice_load_done(ngx_http_sluice_tenants_t *tenants)
     table->version_len = tenants->load_version_len;
 
     ngx_memcpy(table->source, tenants->source, NGX_HTTP_SLUICE_TABLE_DIGEST);
+
+    tenants->anew = 0;
 
     table->checked = ngx_time();
     table->loads++;

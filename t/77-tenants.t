@@ -265,6 +265,31 @@ is(told('/id?t=globex', '{}'), 'globex,9r/s,,,events',
 my $checked = table()->{checked};
 ok($checked >= $start - 1, 'it was current a while ago');
 
+# what is written then may come to the version that the table had
+
+sub rewritten {
+    my ($rate, $version) = @_;
+    return r('EVAL', "redis.call('HSET', KEYS[1], 'globex', ARGV[1])
+                      redis.call('SET', KEYS[2], ARGV[2])", 2,
+             'sluice:tenants', '{sluice:tenants}:version',
+             qq({"rate":"$rate"}), $version);
+}
+
+sub version { return (log_text() =~ /loaded version "(\d+)"/g)[-1] }
+
+r('CONFIG', 'RESETSTAT');
+ok(wait_for(sub { r('INFO', 'commandstats') =~ /cmdstat_get:calls=[1-9]/ }),
+   'no version was found');
+my $held = version();
+rewritten('8r/s', $held);
+ok(wait_for(sub { told('/id?t=globex', '{}') eq 'globex,8r/s,,,events' }),
+   'another table of the same version, written after it was lost');
+
+rewritten('7r/s', $held);
+r('CLIENT', 'KILL', 'TYPE', 'normal');
+ok(wait_for(sub { told('/id?t=globex', '{}') eq 'globex,7r/s,,,events' }),
+   'and one that is there when a connection is made');
+
 tenants(globex => '{"rate":"9r/s"}') for 1;
 bump() while r('GET', '{sluice:tenants}:version') < 50;
 ok(loaded(50), 'written again');

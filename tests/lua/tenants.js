@@ -25,18 +25,34 @@ tap.run(async () => {
     const table = async () => [await redis.get(KEYS[1]),
         Object.entries(await redis.hgetall(KEYS[0])).sort()];
 
-    tap.is(await run('', 'acme', '{}', 'b', '{"rate":"1r/s"}'), 1, 'first');
-    tap.is(await table(), ['1', [['acme', '{}'], ['b', '{"rate":"1r/s"}']]],
+    /* a version is Redis' time in microseconds */
+    const time = async () => {
+        const [s, us] = await redis.time();
+        return s * 1e6 + +us;
+    };
+    const began = await time();
+    const first = await run('', 'acme', '{}', 'b', '{"rate":"1r/s"}');
+    tap.ok(began <= first && first <= await time(), 'first: the time', first);
+    tap.is(await table(),
+        [`${first}`, [['acme', '{}'], ['b', '{"rate":"1r/s"}']]],
         'both, one version');
-    tap.is(await run('1', 'acme', '{"burst":1}', 'b', ''), 2,
-        'one changed, one removed');
-    tap.is(await table(), ['2', [['acme', '{"burst":1}']]], 'so it is');
-    tap.is(await run('1', 'acme', '{}'), -1, 'another version by now');
-    tap.is(await run('', 'none', ''), 3, 'removing what is not there');
-    tap.is(await table(), ['3', [['acme', '{"burst":1}']]], 'changes nothing');
+    const second = await run(`${first}`, 'acme', '{"burst":1}', 'b', '');
+    tap.ok(second > first, 'one changed, one removed', second);
+    tap.is(await table(), [`${second}`, [['acme', '{"burst":1}']]],
+        'so it is');
+    tap.is(await run(`${first}`, 'acme', '{}'), -1, 'another version by now');
+    tap.ok(await run('', 'none', '') > second, 'removing what is not there');
+    tap.is((await table())[1], [['acme', '{"burst":1}']], 'changes nothing');
+
+    const later = await time() + 1e9;
+    await redis.set(KEYS[1], later);
+    tap.is(await run('', 'acme', '{}'), later + 1, 'a version that is higher');
+    tap.is(await redis.incr(KEYS[1]), later + 2, 'others may count on');
 
     await redis.flushall();
-    tap.is(await run('0', 'acme', '{}'), 1, 'no table is version 0');
+    const again = await run('0', 'acme', '{}');
+    tap.ok(again > second, 'no table is version 0, and its next no old one',
+        again);
 
     const before = await table();
     await fails([''], /2 arguments an entry/, 'no entry');
@@ -48,20 +64,20 @@ tap.run(async () => {
         'an entry too long');
     await redis.set(KEYS[1], 'x');
     await fails(['', 'a', '{}'], /not a number/, 'a version that is none');
-    await redis.set(KEYS[1], '1');
+    await redis.set(KEYS[1], again);
     tap.is(await table(), before, 'nothing was written');
 
     await redis.del(KEYS[0]);
     await redis.set(KEYS[0], 'x');
     await fails(['', 'a', '{}'], /WRONGTYPE/, 'a table of another type');
-    tap.is(await redis.get(KEYS[1]), '1', 'and the version stays');
+    tap.is(await redis.get(KEYS[1]), `${again}`, 'and the version stays');
 
     await redis.flushall();
     const many = [];
     for (let i = 0; i < 10000; i += 1) {
         many.push(`t${i}`, '{"rate":"1r/s"}');
     }
-    tap.is(await run('', ...many), 1, '10,000 entries');
+    tap.ok(await run('', ...many) > again, '10,000 entries');
     tap.is(await redis.hlen(KEYS[0]), 10000, 'all of them');
     tap.is(await redis.cluster('KEYSLOT', KEYS[0]).catch(() => 0),
         await redis.cluster('KEYSLOT', KEYS[1]).catch(() => 0), 'one slot');
