@@ -184,8 +184,8 @@ ngx_http_sluice_batch_once(ngx_http_sluice_batch_t *batch)
 }
 
 
-u_char **
-ngx_http_sluice_batch_known(ngx_http_sluice_link_t *link, const u_char *base,
+static ngx_inline ngx_http_sluice_known_t **
+ngx_http_sluice_batch_place(ngx_http_sluice_link_t *link, const u_char *base,
     size_t len)
 {
     return &link->known[ngx_crc32_short((u_char *) base, len)
@@ -193,9 +193,41 @@ ngx_http_sluice_batch_known(ngx_http_sluice_link_t *link, const u_char *base,
 }
 
 
+ngx_http_sluice_known_t *
+ngx_http_sluice_batch_known(ngx_http_sluice_link_t *link, const u_char *base,
+    size_t len)
+{
+    ngx_http_sluice_known_t  *known;
+
+    known = *ngx_http_sluice_batch_place(link, base, len);
+
+    return known && ngx_strcmp(known->base, base) == 0 ? known : NULL;
+}
+
+
+void
+ngx_http_sluice_batch_learn(ngx_http_sluice_link_t *link, const u_char *base,
+    size_t len)
+{
+    ngx_http_sluice_known_t  **known;
+
+    known = ngx_http_sluice_batch_place(link, base, len);
+
+    if (*known == NULL) {
+        *known = ngx_alloc(sizeof(ngx_http_sluice_known_t), ngx_cycle->log);
+        if (*known == NULL) {
+            return;
+        }
+    }
+
+    (*known)->listed = ngx_current_msec;
+    ngx_memcpy((*known)->base, base, len + 1);
+}
+
+
 /*
  * The queue is entered into the registry before its first job, on the same
- * connection.  The table remembers which ones were: a slot that two queues
+ * connection.  The table remembers which ones were: a place that two queues
  * share costs an SADD that changes nothing.
  */
 
@@ -203,36 +235,27 @@ void
 ngx_http_sluice_batch_register(ngx_http_sluice_link_t *link, u_char *base,
     size_t len)
 {
-    u_char  **known;
+    sluice_redis_result_e     result;
+    ngx_http_sluice_known_t  *known;
 
     known = ngx_http_sluice_batch_known(link, base, len);
 
-    if (*known && ngx_strcmp(*known, base) == 0) {
+    if (known && ngx_current_msec - known->listed < NGX_HTTP_SLUICE_LISTED) {
         return;
-    }
-
-    if (*known == NULL) {
-        *known = ngx_alloc(SLUICE_KEYS_MAX, ngx_cycle->log);
-        if (*known == NULL) {
-            return;
-        }
     }
 
     /* "<prefix>:<queue>", the base without its last colon */
 
     base[len - 1] = '\0';
 
-    if (sluice_redis_command(link->client, ngx_current_msec,
-                             ngx_http_sluice_batch_registered, link, "SADD",
-                             SLUICE_KEYS_REGISTRY, (char *) base, NULL)
-        == SLUICE_REDIS_OK)
-    {
-        base[len - 1] = ':';
-        ngx_memcpy(*known, base, len + 1);
+    result = sluice_redis_command(link->client, ngx_current_msec,
+                                  ngx_http_sluice_batch_registered, link,
+                                  "SADD", SLUICE_KEYS_REGISTRY, (char *) base,
+                                  NULL);
+    base[len - 1] = ':';
 
-    } else {
-        base[len - 1] = ':';
-        (*known)[0] = '\0';
+    if (result == SLUICE_REDIS_OK) {
+        ngx_http_sluice_batch_learn(link, base, len);
     }
 }
 
@@ -253,7 +276,7 @@ ngx_http_sluice_batch_forget(ngx_http_sluice_link_t *link)
 
     for (i = 0; i < NGX_HTTP_SLUICE_KNOWN; i++) {
         if (link->known[i]) {
-            link->known[i][0] = '\0';
+            link->known[i]->base[0] = '\0';
         }
     }
 }

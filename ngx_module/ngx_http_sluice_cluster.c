@@ -15,6 +15,11 @@ static void ngx_http_sluice_cluster_ask(ngx_http_sluice_link_t *first);
 static void ngx_http_sluice_cluster_asks(ngx_event_t *ev);
 static void ngx_http_sluice_cluster_sweep(ngx_http_sluice_link_t *first);
 static void ngx_http_sluice_cluster_meet(ngx_http_sluice_link_t *first);
+static sluice_redis_result_e ngx_http_sluice_cluster_enter(
+    ngx_http_sluice_link_t *link, ngx_http_sluice_known_t *known,
+    sluice_redis_reply_pt told, void *data);
+static void ngx_http_sluice_cluster_entered(void *data,
+    const redisReply *reply);
 static void ngx_http_sluice_cluster_relisted(void *data,
     const redisReply *reply);
 
@@ -356,10 +361,9 @@ ngx_http_sluice_cluster_lost(ngx_http_sluice_link_t *link)
 void
 ngx_http_sluice_cluster_greeted(ngx_http_sluice_link_t *link)
 {
-    size_t                   len;
-    u_char                  *base;
-    ngx_uint_t               i;
-    ngx_http_sluice_link_t  *first;
+    ngx_uint_t                i;
+    ngx_http_sluice_link_t   *first;
+    ngx_http_sluice_known_t  *known;
 
     first = link->first;
 
@@ -371,29 +375,41 @@ ngx_http_sluice_cluster_greeted(ngx_http_sluice_link_t *link)
     }
 
     for (i = 0; i < NGX_HTTP_SLUICE_KNOWN; i++) {
-        base = first->known[i];
+        known = first->known[i];
 
-        if (base == NULL || base[0] == '\0') {
+        if (known == NULL || known->base[0] == '\0') {
             continue;
         }
 
-        len = ngx_strlen(base);
-        base[len - 1] = '\0';
-
-        if (sluice_redis_command(link->client, ngx_current_msec,
-                                 ngx_http_sluice_cluster_relisted, first,
-                                 "SADD", SLUICE_KEYS_REGISTRY, (char *) base,
-                                 NULL)
+        if (ngx_http_sluice_cluster_enter(link, known,
+                                          ngx_http_sluice_cluster_relisted,
+                                          first)
             != SLUICE_REDIS_OK)
         {
-            base[0] = '\0';
-            continue;
+            known->base[0] = '\0';
         }
-
-        base[len - 1] = ':';
     }
 
     ngx_post_event(&link->flush, &ngx_posted_events);
+}
+
+
+static sluice_redis_result_e
+ngx_http_sluice_cluster_enter(ngx_http_sluice_link_t *link,
+    ngx_http_sluice_known_t *known, sluice_redis_reply_pt told, void *data)
+{
+    size_t                 len;
+    sluice_redis_result_e  result;
+
+    len = ngx_strlen(known->base);
+    known->base[len - 1] = '\0';
+
+    result = sluice_redis_command(link->client, ngx_current_msec, told, data,
+                                  "SADD", SLUICE_KEYS_REGISTRY,
+                                  (char *) known->base, NULL);
+    known->base[len - 1] = ':';
+
+    return result;
 }
 
 
@@ -410,11 +426,45 @@ ngx_uint_t
 ngx_http_sluice_cluster_knows(ngx_http_sluice_link_t *first,
     const u_char *base, size_t len)
 {
-    u_char  **known;
+    ngx_http_sluice_link_t   *link;
+    ngx_http_sluice_known_t  *known;
 
     known = ngx_http_sluice_batch_known(first, base, len);
 
-    return *known && ngx_strcmp(*known, base) == 0;
+    if (known == NULL) {
+        return 0;
+    }
+
+    if (ngx_current_msec - known->listed < NGX_HTTP_SLUICE_LISTED) {
+        return 1;
+    }
+
+    /* the registry's node holds up nobody: it is told when it comes back */
+
+    known->listed = ngx_current_msec;
+
+    link = ngx_http_sluice_redis_route(first, SLUICE_KEYS_REGISTRY,
+                                       sizeof(SLUICE_KEYS_REGISTRY) - 1);
+
+    if (link && ngx_http_sluice_redis_wake(link)
+        && link->state == NGX_HTTP_SLUICE_LINK_READY)
+    {
+        (void) ngx_http_sluice_cluster_enter(link, known,
+                                             ngx_http_sluice_cluster_entered,
+                                             link);
+        ngx_post_event(&link->flush, &ngx_posted_events);
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_http_sluice_cluster_entered(void *data, const redisReply *reply)
+{
+    if (reply && reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_sluice_cluster_show(data, reply);
+    }
 }
 
 

@@ -138,9 +138,8 @@ ngx_http_sluice_cluster_listed(void *data, const redisReply *reply)
 {
     ngx_http_sluice_batch_t *batch = data;
 
-    u_char                    **known;
-    ngx_http_sluice_link_t     *link;
-    sluice_cluster_verdict_t    verdict;
+    ngx_http_sluice_link_t    *link;
+    sluice_cluster_verdict_t   verdict;
 
     link = batch->link;
 
@@ -154,15 +153,7 @@ ngx_http_sluice_cluster_listed(void *data, const redisReply *reply)
     switch (sluice_redis_reply_kind(reply)) {
 
     case SLUICE_REDIS_REPLY_OK:
-        known = ngx_http_sluice_batch_known(link->first, batch->base,
-                                            batch->len);
-        if (*known == NULL) {
-            *known = ngx_alloc(SLUICE_KEYS_MAX, ngx_cycle->log);
-        }
-
-        if (*known) {
-            ngx_memcpy(*known, batch->base, batch->len + 1);
-        }
+        ngx_http_sluice_batch_learn(link->first, batch->base, batch->len);
 
         /* another queue may have its place before this one is written */
 

@@ -19,6 +19,9 @@
 #define NGX_HTTP_SLUICE_CONNECTION  20       /* bytes of its name, hex digits */
 #define NGX_HTTP_SLUICE_SHOWN       (256 + sizeof("[]:65535"))
 #define NGX_HTTP_SLUICE_KNOWN       1024     /* queues known as registered */
+#define NGX_HTTP_SLUICE_LISTED      10000    /* ms until one is registered
+                                                again: Redis may have lost its
+                                                data over a connection */
 #define NGX_HTTP_SLUICE_AWAY        5000     /* ms for which a "not now" counts
                                                 for sluice_health */
 
@@ -90,6 +93,13 @@ struct ngx_http_sluice_cluster_s {
 
 
 /* _batch.c */
+
+/* A queue that is in the registry */
+
+typedef struct {
+    ngx_msec_t                      listed;     /* when it was entered last */
+    u_char                          base[SLUICE_KEYS_MAX];
+} ngx_http_sluice_known_t;
 
 struct ngx_http_sluice_batch_s {
     ngx_queue_t                     queue;      /* open, sent, spooled, done */
@@ -188,10 +198,13 @@ void ngx_http_sluice_batch_once(ngx_http_sluice_batch_t *batch);
 /* ARGV of a job, into a command or, client being NULL, a record */
 void ngx_http_sluice_batch_job(sluice_redis_t *client,
     sluice_spool_writer_t *writer, const ngx_http_sluice_item_t *item);
-/* Where the link has the queue, if it knows it as registered */
-u_char **ngx_http_sluice_batch_known(ngx_http_sluice_link_t *link,
+/* The queue, when the link knows it as registered; or NULL */
+ngx_http_sluice_known_t *ngx_http_sluice_batch_known(
+    ngx_http_sluice_link_t *link, const u_char *base, size_t len);
+/* It was registered now, and is known when there is memory. */
+void ngx_http_sluice_batch_learn(ngx_http_sluice_link_t *link,
     const u_char *base, size_t len);
-/* Before a queue's first job; base[len] is NUL. */
+/* Before a queue's first job, and now and then; base[len] is NUL. */
 void ngx_http_sluice_batch_register(ngx_http_sluice_link_t *link,
     u_char *base, size_t len);
 /* Forgets which queues are in the registry. */
@@ -260,7 +273,7 @@ struct ngx_http_sluice_link_s {
     ngx_queue_t                     spare;
     ngx_uint_t                      nspare;
     ngx_queue_t                     buckets[NGX_HTTP_SLUICE_BUCKETS];
-    u_char                         *known[NGX_HTTP_SLUICE_KNOWN];
+    ngx_http_sluice_known_t        *known[NGX_HTTP_SLUICE_KNOWN];
     ngx_http_sluice_depths_t       *depths;     /* of queues, or NULL */
     ngx_http_sluice_spool_t        *spool;      /* NULL without sluice_spool */
     ngx_queue_t                     spools;     /* it, and those of _held.c */
@@ -409,7 +422,8 @@ void ngx_http_sluice_cluster_judge(ngx_http_sluice_link_t *link,
 /* For an answer that is not worth another try: the map is mended by it. */
 void ngx_http_sluice_cluster_show(ngx_http_sluice_link_t *link,
     const redisReply *reply);
-/* Is the queue known to be in the registry? */
+/* Is the queue in the registry, as far as is known?  Now and then it is entered
+   again, for which nobody waits. */
 ngx_uint_t ngx_http_sluice_cluster_knows(ngx_http_sluice_link_t *first,
     const u_char *base, size_t len);
 
