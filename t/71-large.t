@@ -11,7 +11,7 @@ use Test::More;
 my $sock = "$ENV{TEST_NGINX_RUN}/large.sock";
 my $redis = start_redis($sock);
 
-nginx(http => "sluice_redis unix:$sock;",
+nginx(http => "sluice_redis unix:$sock timeout=20s;",
       server => 'client_max_body_size 0;
                  client_body_buffer_size 1m;
                  location /x { sluice_verify none; sluice_enqueue q; }

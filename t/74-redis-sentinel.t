@@ -181,8 +181,8 @@ is(post('/x?id=without', '{}'), 200, 'two sentinels away: 200');
 node($sentinels[0], 'ACL', 'SETUSER', 'edge', 'on', '>a secret', '+@all');
 node($sentinels[0], 'ACL', 'SETUSER', 'default', 'off');
 nginx(http => "sluice_redis 'redis+sentinel://$hosts/events?sentinel_user=edge"
-              . "&sentinel_password=a%20secret' timeout=1s;
-               sluice_redis redis+sentinel://$hosts/events timeout=1s name=b;",
+              . "&sentinel_password=a%20secret' timeout=5s;
+               sluice_redis redis+sentinel://$hosts/events timeout=5s name=b;",
       server => $server . 'location /b { sluice_verify none;
                                          sluice_enqueue q redis=b; }');
 is(post('/x?id=password', '{}'), 200, 'a password of the sentinels: 200');

@@ -97,11 +97,11 @@ sub one_job {
 }
 
 
-# until the code is true, 10 seconds at most
+# until the code is true, a minute at most
 sub wait_for {
     my ($code) = @_;
 
-    my $end = time + 10;
+    my $end = time + 60;
 
     while (time < $end) {
         my $value = eval { $code->() };
@@ -162,7 +162,8 @@ sub setup {
         my $http = defined $block->http_config ? $block->http_config : '';
 
         if ($http !~ /sluice_redis/ && !defined $block->no_redis) {
-            $http = "sluice_redis unix:$ENV{TEST_NGINX_REDIS_SOCKET};\n$http";
+            $http = "sluice_redis unix:$ENV{TEST_NGINX_REDIS_SOCKET}"
+                    . " timeout=10s;\n$http";
         }
 
         $block->set_value('http_config', $http);
