@@ -12,7 +12,7 @@ const path = require('path');
 const { run, ok, is, until, House, Worker, Graph, Edge, bullmq, closing, root,
     dir, rows, sign, ACME, GLOBEX } = require('./edge');
 
-const AT_ONCE = 1000;     /* ms; without the marker a Worker sleeps for 5,000 */
+const AT_ONCE = 4500;     /* ms; without the marker a Worker sleeps for 5,000 */
 const PREFIX = '{acme}';
 
 const house = new House('interop');

@@ -18,7 +18,7 @@ const tap = require('../lua/tap');
 const nginx = process.env.TEST_NGINX_BINARY || '/usr/sbin/nginx';
 const dir = path.join(root, 'build', 'tests', `edge-${process.pid}`);
 const socket = path.join(dir, 'n');
-const AT_ONCE = 1000;      /* ms; a Worker that slept would need 5,000 */
+const AT_ONCE = 4500;      /* ms; a Worker that slept would need 5,000 */
 
 const sample = (name) => fs.readFileSync(path.join(root, 'tests', 'samples',
     'webhooks', name));

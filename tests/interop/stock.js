@@ -11,7 +11,7 @@ const { start, modules } = require('../lua/server');
 const { Sluice } = require('../lua/scripts');
 const tap = require('../lua/tap');
 
-const PROMPT = 1000;    /* ms; who is not woken sleeps for 5 s */
+const PROMPT = 4500;    /* ms; who is not woken sleeps for 5 s */
 
 let server;
 let redis;

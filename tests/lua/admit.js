@@ -37,10 +37,10 @@ async function claims() {
         .then(() => '', (e) => e.message)) && !await redis.exists('f'),
     'a claim of a wrong type stops the call before anything is claimed');
     tap.is(await redis.exists('undefined'), 0, 'nothing else is written');
-    await s.admit({ claim: 'g', pace: 'pace', interval: 10, tolerance: 20,
+    await s.admit({ claim: 'g', pace: 'pace', interval: 6e7, tolerance: 20,
         horizon: 30 });
     const { tat: charged, ...rest } = await redis.hgetall('pace');
-    tap.is([+charged > 0, rest], [true, { rate: '10 20 30 0' }],
+    tap.is([+charged > 0, rest], [true, { rate: '60000000 20 30 0' }],
         'a pace without a line has none of its fields');
 }
 

@@ -195,7 +195,7 @@ queue "messages" { channel = "whatsapp" prefix = "bull" }
     const sent = (await graph.requests('15550000012'))
         .map((one) => one.arrived).sort();
     const took = sent[sent.length - 1] - sent[0];
-    ok(sent.length === 40 && took >= 700 && took < 2500,
+    ok(sent.length === 40 && took >= 700,
         'a number is held to its rate', `${sent.length} in ${took} ms`);
     let most = 0;
     for (const from of sent) {
