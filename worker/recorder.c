@@ -319,7 +319,7 @@ recorder_well(recorder_t *recorder)
         return;
     }
 
-    for (stream = recorder->streams.first; stream; stream = stream->next) {
+    TAILQ_FOREACH (stream, &recorder->streams.list, next) {
         if (stream->failed) {
             return;
         }

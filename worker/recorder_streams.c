@@ -7,6 +7,7 @@ int
 recorder_streams_init(recorder_streams_t *streams, void *owner)
 {
     memset(streams, 0, sizeof(recorder_streams_t));
+    TAILQ_INIT(&streams->list);
     streams->owner = owner;
     streams->names = roster_open();
 
@@ -19,47 +20,13 @@ recorder_streams_free(recorder_streams_t *streams)
 {
     recorder_stream_t  *stream;
 
-    while (streams->first != NULL) {
-        stream = streams->first;
-        streams->first = stream->next;
+    while ((stream = TAILQ_FIRST(&streams->list)) != NULL) {
+        TAILQ_REMOVE(&streams->list, stream, next);
         free(stream);
     }
 
     roster_close(streams->names);
     memset(streams, 0, sizeof(recorder_streams_t));
-}
-
-
-static void
-streams_append(recorder_streams_t *streams, recorder_stream_t *stream)
-{
-    stream->next = NULL;
-    stream->prev = streams->last;
-
-    if (streams->last != NULL) {
-        streams->last->next = stream;
-    } else {
-        streams->first = stream;
-    }
-
-    streams->last = stream;
-}
-
-
-static void
-streams_unlink(recorder_streams_t *streams, recorder_stream_t *stream)
-{
-    if (stream->prev != NULL) {
-        stream->prev->next = stream->next;
-    } else {
-        streams->first = stream->next;
-    }
-
-    if (stream->next != NULL) {
-        stream->next->prev = stream->prev;
-    } else {
-        streams->last = stream->prev;
-    }
 }
 
 
@@ -88,7 +55,7 @@ streams_add(recorder_streams_t *streams, const char *key)
     stream->owner = streams->owner;
     stream->at = -1;
     stream->behind = 1;
-    streams_append(streams, stream);
+    TAILQ_INSERT_TAIL(&streams->list, stream, next);
 
     return stream;
 }
@@ -134,9 +101,11 @@ recorder_streams_next(recorder_streams_t *streams, int64_t now,
 
     n = 0;
 
-    for (stream = streams->first; stream != NULL && n < RECORDER_STREAMS;
-         stream = stream->next)
-    {
+    TAILQ_FOREACH (stream, &streams->list, next) {
+        if (n == RECORDER_STREAMS) {
+            break;
+        }
+
         if (stream->at != -1 && stream->at <= now) {
             chosen[n++] = stream;
         }
@@ -144,8 +113,8 @@ recorder_streams_next(recorder_streams_t *streams, int64_t now,
 
     for (i = 0; i < n; i++) {
         stream = chosen[i];
-        streams_unlink(streams, stream);
-        streams_append(streams, stream);
+        TAILQ_REMOVE(&streams->list, stream, next);
+        TAILQ_INSERT_TAIL(&streams->list, stream, next);
 
         stream->at = -1;
         stream->n = 0;
@@ -175,14 +144,14 @@ recorder_streams_look(recorder_streams_t *streams)
 {
     recorder_stream_t  *stream, *next;
 
-    for (stream = streams->first; stream != NULL; stream = next) {
-        next = stream->next;
+    for (stream = TAILQ_FIRST(&streams->list); stream != NULL; stream = next) {
+        next = TAILQ_NEXT(stream, next);
 
         if (stream->stays) {
             stream->behind = 1;
 
         } else if (stream->idle && stream->at == -1 && !stream->reading) {
-            streams_unlink(streams, stream);
+            TAILQ_REMOVE(&streams->list, stream, next);
             roster_remove(streams->names, stream->known);
             free(stream);
 
@@ -201,7 +170,7 @@ recorder_streams_when(const recorder_streams_t *streams)
 
     at = -1;
 
-    for (stream = streams->first; stream != NULL; stream = stream->next) {
+    TAILQ_FOREACH (stream, &streams->list, next) {
         if (stream->at != -1 && (at == -1 || stream->at < at)) {
             at = stream->at;
         }

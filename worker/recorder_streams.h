@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include "worker/roster.h"
 
 
@@ -19,7 +20,8 @@
 typedef struct recorder_stream_s  recorder_stream_t;
 
 struct recorder_stream_s {
-    recorder_stream_t  *prev, *next;
+    TAILQ_ENTRY(recorder_stream_s)  next;
+
     known_t            *known;
     void               *owner;       /* recorder.c's */
     int64_t             at;          /* when it is to be read, ms */
@@ -38,9 +40,10 @@ struct recorder_stream_s {
 };
 
 typedef struct {
-    recorder_stream_t  *first, *last;    /* the last was read last */
-    roster_t           *names;
-    void               *owner;
+    TAILQ_HEAD(, recorder_stream_s)  list;    /* the last was read last */
+
+    roster_t  *names;
+    void      *owner;
 } recorder_streams_t;
 
 

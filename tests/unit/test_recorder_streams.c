@@ -41,7 +41,7 @@ test_once(void **state)
 
     recorder_streams_look(&streams);
     recorder_streams_look(&streams);
-    assert_ptr_equal(streams.first, a);
+    assert_ptr_equal(TAILQ_FIRST(&streams.list), a);
     assert_ptr_equal(tell(&streams, 1, 80), a);
     assert_int_equal(recorder_streams_when(&streams), 80);
     recorder_streams_end(a, -1);
@@ -49,10 +49,9 @@ test_once(void **state)
     assert_int_equal(recorder_streams_next(&streams, 80, chosen), 1);
     recorder_streams_end(a, -1);
     recorder_streams_look(&streams);
-    assert_ptr_equal(streams.first, a);
+    assert_ptr_equal(TAILQ_FIRST(&streams.list), a);
     recorder_streams_look(&streams);
-    assert_null(streams.first);
-    assert_null(streams.last);
+    assert_null(TAILQ_FIRST(&streams.list));
     assert_int_equal(roster_count(streams.names), 0);
 
     recorder_streams_free(&streams);
@@ -125,7 +124,7 @@ test_stays(void **state)
     recorder_streams_end(a, -1);
     recorder_streams_look(&streams);
     recorder_streams_look(&streams);
-    assert_ptr_equal(streams.first, a);
+    assert_ptr_equal(TAILQ_FIRST(&streams.list), a);
     assert_true(a->behind);
     recorder_streams_free(&streams);
 }
@@ -166,8 +165,8 @@ test_turns(void **state)
     assert_int_equal(rounds, 1000 / RECORDER_STREAMS + 1);
     recorder_streams_look(&streams);
     recorder_streams_look(&streams);
-    assert_ptr_equal(streams.first, busy);
-    assert_ptr_equal(streams.last, busy);
+    assert_ptr_equal(TAILQ_FIRST(&streams.list), busy);
+    assert_null(TAILQ_NEXT(busy, next));
     recorder_streams_free(&streams);
 }
 
