@@ -14,7 +14,7 @@ tap.run(async () => {
     const scripts = read();
     tap.is(Object.keys(scripts).sort(), ['add', 'admit', 'change', 'clean',
         'extend', 'finish', 'insert', 'iterate', 'move', 'obliterate', 'pause', 'recover',
-        'remove', 'requeue', 'retry', 'schedule', 'sweep', 'take', 'tenants',
+        'reject', 'remove', 'requeue', 'retry', 'schedule', 'sweep', 'take', 'tenants',
         'unschedule', 'update'],
         'every script is in the header');
     for (const s of Object.values(scripts)) {
