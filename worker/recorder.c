@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "scripts.h"
 #include "worker/fault.h"
 #include "worker/recorder_parts.h"
 
@@ -18,6 +19,12 @@
 #define RETRY_MAX  30000    /* ms until a failed write is tried again */
 #define SAY_AGAIN  60000    /* ms between two lines of one trouble */
 
+/* the size of entries when none was seen: one of each stream at first */
+#define SIZE_FIRST  (RECORDER_BYTES / RECORDER_STREAMS)
+
+
+static const sluice_script_t *const  scripts[] = { &sluice_script_reject };
+
 
 static int recorder_start(recorder_t *recorder, struct event_base *base,
     const settings_t *settings);
@@ -26,6 +33,8 @@ static void recorder_written(void *data, const char *error);
 static void recorder_failed(recorder_t *recorder, const char *error);
 static void recorder_forget(recorder_t *recorder);
 static void recorder_forgotten(void *data, const redisReply *reply);
+static void recorder_rejected(void *data, const redisReply *reply);
+static void recorder_answered(recorder_t *recorder);
 static void recorder_end(recorder_t *recorder);
 static void recorder_well(recorder_t *recorder);
 static void recorder_rest(recorder_t *recorder, int64_t least);
@@ -71,6 +80,7 @@ recorder_start(recorder_t *recorder, struct event_base *base,
     recorder_stream_t  *stream;
 
     recorder->poll = POLL;
+    recorder->size = SIZE_FIRST;
 
     for (i = 0; i < settings->nqueues; i++) {
         prefix = settings->queues[i].prefix;
@@ -99,6 +109,8 @@ recorder_start(recorder_t *recorder, struct event_base *base,
 
     memset(&conf, 0, sizeof(conf));
     conf.name = "sluiced:recorder";
+    conf.scripts = scripts;
+    conf.nscripts = 1;
 
     recorder->links = links_open(base, settings, &conf);
 
@@ -162,10 +174,23 @@ recorder_close(recorder_t *recorder)
 void
 recorder_took(recorder_t *recorder)
 {
+    size_t  mean;
+
     if (recorder->group.nentries == 0) {
         recorder_end(recorder);
+        return;
+    }
 
-    } else if (recorder->group.nrecords == 0) {
+    /* larger at once, smaller by and by */
+
+    mean = recorder->group.bytes / recorder->group.nentries + 1;
+    recorder->size /= 2;
+
+    if (recorder->size < mean) {
+        recorder->size = mean;
+    }
+
+    if (recorder->group.nrecords == 0) {
         recorder_forget(recorder);
 
     } else {
@@ -237,7 +262,7 @@ recorder_forget(recorder_t *recorder)
     recorder->state = RECORDER_FORGETTING;
     recorder->answers =
         recorder_group_forget(&recorder->group, recorder->links,
-                              recorder_forgotten);
+                              recorder_forgotten, recorder_rejected);
 
     if (recorder->answers == 0) {
         recorder_end(recorder);
@@ -257,6 +282,39 @@ recorder_forgotten(void *data, const redisReply *reply)
         stream->failed = 1;
     }
 
+    recorder_answered(recorder);
+}
+
+
+/* refused, it holds up nothing else of its stream */
+
+static void
+recorder_rejected(void *data, const redisReply *reply)
+{
+    recorder_t              *recorder;
+    recorder_stream_t       *stream;
+    const recorder_entry_t  *entry = data;
+
+    stream = entry->stream;
+    recorder = stream->owner;
+
+    if (!recorder_answer(recorder, "reject", reply)) {
+        stream->failed |= (reply == NULL);
+        stream->refused = 1;
+
+    } else if (reply->integer == 1) {
+        log_event(LOG_ERROR_, "record_malformed", "stream", "%s", stream->key,
+                  "entry", "%s", entry->id, "bytes", "%zu", entry->len,
+                  "kept_in", "%s:bad", stream->key, NULL);
+    }
+
+    recorder_answered(recorder);
+}
+
+
+static void
+recorder_answered(recorder_t *recorder)
+{
     if (--recorder->answers == 0 && recorder->state == RECORDER_FORGETTING) {
         fault_point("recorder-forgotten", NULL);
         recorder_end(recorder);
@@ -274,7 +332,7 @@ recorder_end(recorder_t *recorder)
     int64_t             at, now;
     recorder_stream_t  *stream;
 
-    more = (recorder->group.nstreams == RECORDER_STREAMS);
+    more = (recorder->group.nstreams == recorder->most);
     failed = 0;
     now = clock_ms();
 
@@ -284,6 +342,7 @@ recorder_end(recorder_t *recorder)
         if (stream->failed) {
             failed++;
             stream->behind = 1;
+            stream->left[0] = '\0';
             at = now + RECORDER_RETRY;
 
         } else if (stream->full) {
@@ -291,7 +350,8 @@ recorder_end(recorder_t *recorder)
             at = now;
 
         } else {
-            at = stream->stays ? now + recorder->poll : -1;
+            at = (stream->stays || stream->refused) ? now + recorder->poll
+                                                    : -1;
         }
 
         recorder_streams_end(stream, at);
@@ -320,7 +380,7 @@ recorder_well(recorder_t *recorder)
     }
 
     TAILQ_FOREACH (stream, &recorder->streams.list, next) {
-        if (stream->failed) {
+        if (stream->failed || stream->refused) {
             return;
         }
     }

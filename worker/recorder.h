@@ -7,7 +7,8 @@
  * any record twice without harm, so a crash of either side repeats some and
  * loses none.  The store works in a thread of its own: one that is busy, full
  * or away delays nobody, the records wait in Redis.  What is no record is set
- * aside in <prefix>::sluice:records:bad, the last RECORDER_BAD of them.
+ * aside in <prefix>::sluice:records:bad, the last RECORDER_BAD of them, and
+ * stays where it is while Redis refuses its copy.
  *
  * Without a `store` in the settings there is no recorder, and nobody may write
  * records then: no one would take them out of the streams again.
@@ -20,6 +21,7 @@
 
 
 #define RECORDER_GROUP   500     /* records of one transaction, about */
+#define RECORDER_BYTES   (8 * 1024 * 1024)    /* and bytes; twice at most */
 #define RECORDER_GATHER  50      /* ms between two that are not full */
 #define RECORDER_BAD     10000
 

@@ -4,20 +4,18 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "scripts.h"
 #include "worker/recorder.h"
 #include "worker/recorder_group.h"
 
 
 static int group_room(recorder_group_t *group, size_t n);
-static int group_entry(recorder_group_t *group, recorder_stream_t *stream,
+static void group_entry(recorder_group_t *group, recorder_stream_t *stream,
     const redisReply *reply);
-static int group_keep(recorder_group_t *group, recorder_entry_t *entry,
-    const redisReply *text);
 static size_t group_forget(const recorder_group_t *group,
     recorder_stream_t *stream, sluice_redis_t *redis,
     sluice_redis_reply_pt reply);
-static size_t group_aside(const recorder_group_t *group,
-    const recorder_entry_t *entry, sluice_redis_t *redis,
+static size_t group_aside(recorder_entry_t *entry, sluice_redis_t *redis,
     sluice_redis_reply_pt reply);
 static void group_ids(const recorder_group_t *group,
     const recorder_stream_t *stream, sluice_redis_t *redis);
@@ -51,9 +49,13 @@ recorder_group_read(recorder_group_t *group, recorder_stream_t *stream,
     }
 
     for (i = 0; i < list->elements; i++) {
-        if (group_entry(group, stream, list->element[i]) != 0) {
-            return -1;
+        if (group->bytes > 2 * RECORDER_BYTES) {
+            stream->behind = 1;
+            stream->full = 1;
+            break;
         }
+
+        group_entry(group, stream, list->element[i]);
     }
 
     return (ssize_t) list->elements;
@@ -89,7 +91,7 @@ group_room(recorder_group_t *group, size_t n)
 
 /* one that was deleted while it was pending has no fields any more */
 
-static int
+static void
 group_entry(recorder_group_t *group, recorder_stream_t *stream,
     const redisReply *reply)
 {
@@ -101,28 +103,32 @@ group_entry(recorder_group_t *group, recorder_stream_t *stream,
         || reply->element[0]->type != REDIS_REPLY_STRING
         || reply->element[0]->len >= sizeof(entry->id))
     {
-        return 0;
+        return;
     }
 
     entry = &group->entries[group->nentries++];
     memset(entry, 0, sizeof(recorder_entry_t));
     entry->stream = stream;
     memcpy(entry->id, reply->element[0]->str, reply->element[0]->len);
-    stream->n++;
 
     fields = reply->element[1];
 
     if (fields->type != REDIS_REPLY_ARRAY) {
-        return 0;
+        stream->n++;
+        return;
     }
 
     text = NULL;
 
     for (i = 0; i + 1 < fields->elements; i += 2) {
+        entry->len += fields->element[i]->len + fields->element[i + 1]->len;
+
         if (strcmp(fields->element[i]->str, "r") == 0) {
             text = fields->element[i + 1];
         }
     }
+
+    group->bytes += entry->len;
 
     if (text != NULL
         && record_decode(&group->records[group->nrecords], &entry->hold,
@@ -130,45 +136,11 @@ group_entry(recorder_group_t *group, recorder_stream_t *stream,
            == 0)
     {
         group->nrecords++;
-        return 0;
+        stream->n++;
+
+    } else {
+        entry->bad = true;
     }
-
-    if (text != NULL && group_keep(group, entry, text) != 0) {
-        return -1;
-    }
-
-    entry->bad = true;
-
-    log_event(LOG_ERROR_, "record_malformed", "stream", "%s", stream->key,
-              "entry", "%s", entry->id, "bytes", "%zu", entry->len,
-              "kept_in", "%s:bad", stream->key, NULL);
-
-    return 0;
-}
-
-
-static int
-group_keep(recorder_group_t *group, recorder_entry_t *entry,
-    const redisReply *text)
-{
-    char    *aside;
-    size_t   len;
-
-    len = (size_t) text->len;
-    aside = realloc(group->aside, group->naside + len + 1);
-
-    if (aside == NULL) {
-        return -1;
-    }
-
-    memcpy(aside + group->naside, text->str, len);
-    entry->at = group->naside;
-    entry->len = len;
-
-    group->aside = aside;
-    group->naside += len;
-
-    return 0;
 }
 
 
@@ -183,14 +155,13 @@ recorder_group_drop(recorder_group_t *group)
 
     free(group->entries);
     free(group->records);
-    free(group->aside);
     memset(group, 0, sizeof(recorder_group_t));
 }
 
 
 size_t
-recorder_group_forget(const recorder_group_t *group, links_t *links,
-    sluice_redis_reply_pt reply)
+recorder_group_forget(recorder_group_t *group, links_t *links,
+    sluice_redis_reply_pt reply, sluice_redis_reply_pt aside)
 {
     size_t              i, answers;
     sluice_redis_t     *redis;
@@ -198,20 +169,21 @@ recorder_group_forget(const recorder_group_t *group, links_t *links,
 
     answers = 0;
 
-    for (i = 0; i < group->nentries; i++) {
-        if (group->entries[i].bad) {
-            stream = group->entries[i].stream;
-            redis = link_redis(links_of(links, stream->key));
-            answers += group_aside(group, &group->entries[i], redis, reply);
-        }
-    }
-
     for (i = 0; i < group->nstreams; i++) {
         stream = group->streams[i];
 
         if (stream->n > 0 && !stream->failed) {
             redis = link_redis(links_of(links, stream->key));
             answers += group_forget(group, stream, redis, reply);
+        }
+    }
+
+    for (i = 0; i < group->nentries; i++) {
+        stream = group->entries[i].stream;
+
+        if (group->entries[i].bad && !stream->failed) {
+            redis = link_redis(links_of(links, stream->key));
+            answers += group_aside(&group->entries[i], redis, aside);
         }
     }
 
@@ -266,41 +238,37 @@ group_forget(const recorder_group_t *group, recorder_stream_t *stream,
 }
 
 
-/* not deleted below when it cannot be queued */
-
 static size_t
-group_aside(const recorder_group_t *group, const recorder_entry_t *entry,
-    sluice_redis_t *redis, sluice_redis_reply_pt reply)
+group_aside(recorder_entry_t *entry, sluice_redis_t *redis,
+    sluice_redis_reply_pt reply)
 {
     size_t              len;
     recorder_stream_t  *stream;
 
     stream = entry->stream;
     len = strlen(stream->key);
+    stream->failed = 1;
 
-    if (stream->failed
-        || sluice_redis_begin(redis, 8, clock_ms()) != SLUICE_REDIS_OK)
+    if (sluice_redis_script(redis, &sluice_script_reject, 2, 3, clock_ms())
+        != SLUICE_REDIS_OK)
     {
-        stream->failed = 1;
         return 0;
     }
 
-    sluice_redis_arg(redis, "XADD", 4);
+    sluice_redis_arg(redis, stream->key, len);
     sluice_redis_arg_begin(redis, len + 4);
     sluice_redis_piece(redis, stream->key, len);
     sluice_redis_piece(redis, ":bad", 4);
-    sluice_redis_arg(redis, "MAXLEN", 6);
-    sluice_redis_arg(redis, "~", 1);
+    sluice_redis_arg(redis, RECORDER_CONSUMERS,
+                     sizeof(RECORDER_CONSUMERS) - 1);
+    sluice_redis_arg(redis, entry->id, strlen(entry->id));
     sluice_redis_arg_int(redis, RECORDER_BAD);
-    sluice_redis_arg(redis, "*", 1);
-    sluice_redis_arg(redis, "r", 1);
-    sluice_redis_arg(redis, entry->len ? group->aside + entry->at : "",
-                     entry->len);
 
-    if (sluice_redis_end(redis, reply, stream) != SLUICE_REDIS_OK) {
-        stream->failed = 1;
+    if (sluice_redis_end(redis, reply, entry) != SLUICE_REDIS_OK) {
         return 0;
     }
+
+    stream->failed = 0;
 
     return 1;
 }
@@ -313,7 +281,7 @@ group_ids(const recorder_group_t *group, const recorder_stream_t *stream,
     size_t  i;
 
     for (i = 0; i < group->nentries; i++) {
-        if (group->entries[i].stream == stream) {
+        if (group->entries[i].stream == stream && !group->entries[i].bad) {
             sluice_redis_arg(redis, group->entries[i].id,
                              strlen(group->entries[i].id));
         }

@@ -14,10 +14,10 @@
 
 typedef struct {
     recorder_stream_t  *stream;
-    char                id[48];
+    char                id[RECORDER_ID];
     json_t             *hold;       /* of the record; NULL: it is none */
-    bool                bad;        /* its text is to be set aside: */
-    size_t              at, len;    /* in `aside` */
+    bool                bad;        /* it is to be set aside */
+    size_t              len;        /* bytes of its fields */
 } recorder_entry_t;
 
 typedef struct {
@@ -27,13 +27,14 @@ typedef struct {
     size_t              nentries;
     record_t           *records;
     size_t              nrecords;
-    char               *aside;
-    size_t              naside;
+    size_t              bytes;      /* of the entries' fields */
 } recorder_group_t;
 
 
-/* The reply to XREADGROUP of one stream: how many entries, or -1 out of
-   memory. */
+/*
+ * The reply to XREADGROUP of one stream: how many entries, or -1 out of memory.
+ * When the group has too many bytes the rest of them is left behind.
+ */
 ssize_t recorder_group_read(recorder_group_t *group, recorder_stream_t *stream,
     const redisReply *reply);
 
@@ -42,11 +43,12 @@ void recorder_group_drop(recorder_group_t *group);
 
 /*
  * Queues what takes the entries out of their streams, and sets aside those
- * that are no records.  Returns how many replies will come, each with its
- * stream as data; where one cannot be queued its stream has failed.
+ * that are no records.  Returns how many replies will come: `reply` with the
+ * stream as data, `aside` with the entry; where one cannot be queued its stream
+ * has failed.
  */
-size_t recorder_group_forget(const recorder_group_t *group, links_t *links,
-    sluice_redis_reply_pt reply);
+size_t recorder_group_forget(recorder_group_t *group, links_t *links,
+    sluice_redis_reply_pt reply, sluice_redis_reply_pt aside);
 
 
 #endif

@@ -31,6 +31,8 @@ struct recorder_s {
     recorder_state_e     state;
     recorder_streams_t   streams;
     recorder_group_t     group;
+    size_t               size;        /* bytes of an entry, as last seen */
+    size_t               most;        /* streams of one read */
     size_t               count;       /* of one stream in one read */
     int64_t              poll;        /* ms between two reads of a stream of
                                          the settings */

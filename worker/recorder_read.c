@@ -26,7 +26,7 @@ static void recorder_new(void *data, const redisReply *reply);
 bool
 recorder_read(recorder_t *recorder)
 {
-    size_t             i;
+    size_t             i, most, reads;
     int64_t            now;
     recorder_group_t  *group;
 
@@ -38,11 +38,22 @@ recorder_read(recorder_t *recorder)
         recorder_streams_look(&recorder->streams);
     }
 
+    most = RECORDER_BYTES / recorder->size;
+
+    recorder->most = (most < RECORDER_STREAMS) ? most + (most == 0)
+                                               : RECORDER_STREAMS;
+
     group->nstreams = recorder_streams_next(&recorder->streams, now,
-                                            group->streams);
+                                            group->streams, recorder->most);
 
     if (group->nstreams == 0) {
         return false;
+    }
+
+    reads = group->nstreams;
+
+    for (i = 0; i < group->nstreams; i++) {
+        reads += group->streams[i]->behind;
     }
 
     recorder->state = RECORDER_READING;
@@ -50,6 +61,10 @@ recorder_read(recorder_t *recorder)
 
     if (recorder->count < STREAM_COUNT) {
         recorder->count = STREAM_COUNT;
+    }
+
+    if (recorder->count > most / reads) {
+        recorder->count = (most < reads) ? 1 : most / reads;
     }
 
     /* one more, so that no answer is the last before all are asked */
@@ -93,7 +108,14 @@ recorder_ask(recorder_t *recorder, recorder_stream_t *stream)
 
     if (stream->behind) {
         stream->behind = 0;
-        recorder_read_from(stream, link_redis(link), "0", recorder_left);
+
+        if (stream->left[0] == '\0') {
+            stream->refused = 0;
+        }
+
+        recorder_read_from(stream, link_redis(link),
+                           stream->left[0] ? stream->left : "0",
+                           recorder_left);
     }
 
     recorder_read_from(stream, link_redis(link), ">", recorder_new);
@@ -165,7 +187,7 @@ recorder_read_from(recorder_stream_t *stream, sluice_redis_t *redis,
     sluice_redis_arg_int(redis, (int64_t) recorder->count);
     sluice_redis_arg(redis, "STREAMS", 7);
     sluice_redis_arg(redis, stream->key, strlen(stream->key));
-    sluice_redis_arg(redis, from, 1);
+    sluice_redis_arg(redis, from, strlen(from));
 
     if (sluice_redis_end(redis, entries, stream) == SLUICE_REDIS_OK) {
         recorder->answers++;
@@ -176,9 +198,7 @@ recorder_read_from(recorder_stream_t *stream, sluice_redis_t *redis,
 }
 
 
-/* true: there may be more */
-
-static bool
+static void
 recorder_entries(recorder_stream_t *stream, const redisReply *reply)
 {
     ssize_t      n;
@@ -198,26 +218,37 @@ recorder_entries(recorder_stream_t *stream, const redisReply *reply)
         stream->made = 0;
     }
 
-    if (n < (ssize_t) recorder->count) {
-        return false;
+    if (n >= (ssize_t) recorder->count) {
+        stream->full = 1;
     }
-
-    stream->full = 1;
-
-    return true;
 }
 
+
+/* on behind what was read: some of it may have to stay */
 
 static void
 recorder_left(void *data, const redisReply *reply)
 {
+    size_t              n;
     recorder_t         *recorder;
+    recorder_group_t   *group;
     recorder_stream_t  *stream = data;
 
     recorder = stream->owner;
+    group = &recorder->group;
+    n = group->nentries;
 
-    if (recorder_entries(stream, reply)) {
+    recorder_entries(stream, reply);
+
+    if (!stream->full) {
+        stream->left[0] = '\0';
+
+    } else {
         stream->behind = 1;
+
+        if (group->nentries > n) {
+            strcpy(stream->left, group->entries[group->nentries - 1].id);
+        }
     }
 
     recorder_asked(recorder);
@@ -232,7 +263,7 @@ recorder_new(void *data, const redisReply *reply)
 
     recorder = stream->owner;
 
-    (void) recorder_entries(stream, reply);
+    recorder_entries(stream, reply);
 
     recorder_asked(recorder);
 }

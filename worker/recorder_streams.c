@@ -94,7 +94,7 @@ recorder_streams_tell(recorder_streams_t *streams, const char *key,
 
 size_t
 recorder_streams_next(recorder_streams_t *streams, int64_t now,
-    recorder_stream_t **chosen)
+    recorder_stream_t **chosen, size_t max)
 {
     size_t              i, n;
     recorder_stream_t  *stream;
@@ -102,7 +102,7 @@ recorder_streams_next(recorder_streams_t *streams, int64_t now,
     n = 0;
 
     TAILQ_FOREACH (stream, &streams->list, next) {
-        if (n == RECORDER_STREAMS) {
+        if (n == max) {
             break;
         }
 
@@ -147,7 +147,7 @@ recorder_streams_look(recorder_streams_t *streams)
     for (stream = TAILQ_FIRST(&streams->list); stream != NULL; stream = next) {
         next = TAILQ_NEXT(stream, next);
 
-        if (stream->stays) {
+        if (stream->stays || stream->refused) {
             stream->behind = 1;
 
         } else if (stream->idle && stream->at == -1 && !stream->reading) {

@@ -15,6 +15,7 @@
 
 
 #define RECORDER_STREAMS  64    /* of one read */
+#define RECORDER_ID       48    /* bytes of an entry's id, its NUL too */
 
 
 typedef struct recorder_stream_s  recorder_stream_t;
@@ -32,8 +33,12 @@ struct recorder_stream_s {
     unsigned            idle:1;      /* nobody has since the last look */
 
     /* recorder_read.c's; the last two of one reading */
+    char                left[RECORDER_ID];  /* behind which to look for what was
+                                               left; "" from the start */
     unsigned            made:1;      /* its consumer group is there */
     unsigned            behind:1;    /* some may have been left behind */
+    unsigned            refused:1;   /* some could not be set aside: looked for
+                                        as in one that stays */
     unsigned            full:1;      /* it may have more than was read */
     unsigned            failed:1;    /* a command was not, or badly, answered */
     char                key[];
@@ -58,16 +63,17 @@ void recorder_streams_free(recorder_streams_t *streams);
 recorder_stream_t *recorder_streams_tell(recorder_streams_t *streams,
     const char *key, int64_t at, bool behind);
 
-/* Those that are next, at most RECORDER_STREAMS: each must be ended. */
+/* Those that are next, at most `max`: each must be ended. */
 size_t recorder_streams_next(recorder_streams_t *streams, int64_t now,
-    recorder_stream_t **chosen);
+    recorder_stream_t **chosen, size_t max);
 
 /* It was read: again from `at` on, or when somebody tells of it (-1). */
 void recorder_streams_end(recorder_stream_t *stream, int64_t at);
 
 /*
- * Now and then: of those that stay some may have been left behind, and of the
- * others those go that nobody told of since the last two looks.
+ * Now and then: in those that stay, or that hold what could not be set aside,
+ * some may have been left behind, and of the others those go that nobody told
+ * of since the last two looks.
  */
 void recorder_streams_look(recorder_streams_t *streams);
 

@@ -122,6 +122,13 @@ async function written(house, graph) {
     await until(() => rows("message_id in ('m-t1-2', 'm-t3-2')") === 2,
         'the record of a new stream');
     ok(true, 'a stream that was deleted is made anew');
+
+    await house.redis.flushall();
+    await send(house, 't1', 1, 3);
+    await send(house, 'new', 1, 3);
+    await until(() => rows("message_id in ('m-t1-3', 'm-new-3')") === 2,
+        'records after a FLUSHALL', 30000);
+    ok(true, 'and all, when Redis was emptied');
     return worker;
 }
 

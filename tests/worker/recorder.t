@@ -20,6 +20,7 @@ my $daemon;
 
 my $stream = '{acme}::sluice:records';
 my $other = '{globex}::sluice:records';
+my $long = join ', ', map { "\"t$_\"" } 1 .. 32;
 my $at = 1795000000000;
 
 sub file {
@@ -39,7 +40,7 @@ log {
 }
 
 queue "messages" {
-    tenants = {"acme", "globex"}
+    tenants = {"acme", "globex", $long}
     kind    = noop
 }
 END
@@ -157,9 +158,72 @@ ok($redis->until(10, sub {
               . " message_id = 'm-after'") eq '1'
    }), 'malformed records hold nothing up');
 is($redis->cli('XLEN', "$stream:bad"), 3, 'they are set aside');
-like($redis->cli('XRANGE', "$stream:bad", '-', '+'), qr/\br\nnonsense\n/,
-     'as they are');
+like($redis->cli('XRANGE', "$stream:bad", '-', '+'),
+     qr/\br\nnonsense\n.*\bx\nno such field\n/s, 'as they are');
 is(logged(qr/record_malformed/), 3, 'and the log tells of each');
+
+# ---- Redis refuses their copies: they stay, and still hold nothing up
+
+stop('KILL');
+$redis->cli('SET', "$other:bad", 'no stream');
+$redis->cli('EVAL', <<'END', 1, $other);
+for i = 1, 600 do
+    redis.call('XADD', KEYS[1], '*', 'r', 'nonsense')
+end
+END
+record($other, id => 'm-left', tenant => 'globex');
+$redis->cli('XREADGROUP', 'GROUP', 'sluice', 'sluiced', 'STREAMS', $other, '>');
+record($other, id => 'm-last', tenant => 'globex');
+start();
+ok($redis->until(60, sub {
+       sql("SELECT count(*) FROM communication_logs WHERE"
+           . " message_id IN ('m-left', 'm-last')") eq '2'
+       && $redis->cli('XLEN', $other) eq '600'
+       && $redis->cli('XPENDING', $other, 'sluice') =~ /\A600\b/
+   }), 'what a killed one had read is taken, and what is new; the others stay');
+my $told = logged(qr/records_failed.*reject.*WRONGTYPE/);
+ok($told > 0 && $told < 10, 'the log says why, now and then');
+is(logged(qr/record_malformed/), 3, 'and none that they were set aside');
+
+stop('KILL');
+$redis->cli('DEL', "$other:bad");
+start();
+ok($redis->until(60, sub { drained($other) }), 'when they may, they go');
+is($redis->cli('XLEN', "$other:bad"), 600, 'each once');
+ok($redis->until(10, sub { logged(qr/record_malformed/) == 603 }),
+   'and the log tells of each');
+
+# allowed while it runs
+$redis->cli('RENAME', "$other:bad", 'aside');
+$redis->cli('SET', "$other:bad", 'no stream');
+$redis->cli('XADD', $other, '*', 'r', 'nonsense');
+ok($redis->until(30, sub { logged(qr/records_failed.*reject/) > $told }),
+   'refused once more');
+is(logged(qr/records_back/), 0, 'and the log does not say that all is well');
+$redis->cli('DEL', "$other:bad");
+ok($redis->until(60, sub { drained($other) && logged(qr/records_back/) }),
+   'it is tried again by itself');
+
+# ---- long ones: so many bytes at a time
+
+$redis->cli('EVAL', <<'END', 32, map { "{t$_}::sluice:records" } 1 .. 32);
+local text = ('x'):rep(200000)
+for i = 1, #KEYS do
+    for j = 1, 10 do
+        redis.call('XADD', KEYS[i], '*', 'r', '{"id":"m-' .. j .. '","at":1,'
+                   .. '"tenant":"long' .. i .. '","status":"sent",'
+                   .. '"payload":"' .. text .. '"}')
+    end
+end
+END
+ok($redis->until(120, sub {
+       sql("SELECT count(*) FROM communication_logs WHERE tenant LIKE"
+           . " 'long%'") eq '320'
+   }), '64 MB of records');
+
+open my $status, '<', "/proc/$daemon/status" or die;
+my ($peak) = map { /VmHWM:\s+(\d+)/ ? $1 / 1024 : () } <$status>;
+ok($peak < 48, "in less: $peak MB");
 
 # ---- the store is busy: the stream waits, and one line says so
 
@@ -235,6 +299,16 @@ ok($redis->until(20, sub {
        sql("SELECT count(*) FROM communication_logs WHERE"
            . " message_id = 'm-del'") eq '1'
    }), 'and is read');
+
+$redis->cli('FLUSHALL');
+$redis->cli('SCRIPT', 'FLUSH');
+record($_, id => 'm-flush', tenant => $_) for $stream, $other;
+$redis->cli('XADD', $other, '*', 'r', 'nonsense');
+ok($redis->until(30, sub {
+       sql("SELECT count(*) FROM communication_logs WHERE"
+           . " message_id = 'm-flush'") eq '2' && drained($other)
+   }), 'and both, when Redis was emptied');
+is($redis->cli('XLEN', "$other:bad"), 1, 'with the scripts');
 
 # ---- the end
 
