@@ -15,12 +15,9 @@ static void ngx_http_sluice_cluster_ask(ngx_http_sluice_link_t *first);
 static void ngx_http_sluice_cluster_asks(ngx_event_t *ev);
 static void ngx_http_sluice_cluster_sweep(ngx_http_sluice_link_t *first);
 static void ngx_http_sluice_cluster_meet(ngx_http_sluice_link_t *first);
-static sluice_redis_result_e ngx_http_sluice_cluster_enter(
-    ngx_http_sluice_link_t *link, ngx_http_sluice_known_t *known,
-    sluice_redis_reply_pt told, void *data);
+static void ngx_http_sluice_cluster_enter(ngx_http_sluice_link_t *link,
+    ngx_http_sluice_known_t *known);
 static void ngx_http_sluice_cluster_entered(void *data,
-    const redisReply *reply);
-static void ngx_http_sluice_cluster_relisted(void *data,
     const redisReply *reply);
 
 
@@ -377,47 +374,40 @@ ngx_http_sluice_cluster_greeted(ngx_http_sluice_link_t *link)
     for (i = 0; i < NGX_HTTP_SLUICE_KNOWN; i++) {
         known = first->known[i];
 
-        if (known == NULL || known->base[0] == '\0') {
-            continue;
-        }
-
-        if (ngx_http_sluice_cluster_enter(link, known,
-                                          ngx_http_sluice_cluster_relisted,
-                                          first)
-            != SLUICE_REDIS_OK)
-        {
-            known->base[0] = '\0';
+        if (known) {
+            ngx_http_sluice_cluster_enter(link, known);
         }
     }
+}
+
+
+/* Nobody waits for it: what fails is done again with a later job. */
+
+static void
+ngx_http_sluice_cluster_enter(ngx_http_sluice_link_t *link,
+    ngx_http_sluice_known_t *known)
+{
+    size_t  len;
+
+    len = ngx_strlen(known->base);
+    known->base[len - 1] = '\0';
+
+    (void) sluice_redis_command(link->client, ngx_current_msec,
+                                ngx_http_sluice_cluster_entered, link, "SADD",
+                                SLUICE_KEYS_REGISTRY, (char *) known->base,
+                                NULL);
+
+    known->base[len - 1] = ':';
 
     ngx_post_event(&link->flush, &ngx_posted_events);
 }
 
 
-static sluice_redis_result_e
-ngx_http_sluice_cluster_enter(ngx_http_sluice_link_t *link,
-    ngx_http_sluice_known_t *known, sluice_redis_reply_pt told, void *data)
-{
-    size_t                 len;
-    sluice_redis_result_e  result;
-
-    len = ngx_strlen(known->base);
-    known->base[len - 1] = '\0';
-
-    result = sluice_redis_command(link->client, ngx_current_msec, told, data,
-                                  "SADD", SLUICE_KEYS_REGISTRY,
-                                  (char *) known->base, NULL);
-    known->base[len - 1] = ':';
-
-    return result;
-}
-
-
 static void
-ngx_http_sluice_cluster_relisted(void *data, const redisReply *reply)
+ngx_http_sluice_cluster_entered(void *data, const redisReply *reply)
 {
-    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_sluice_batch_forget(data);
+    if (reply && reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_sluice_cluster_show(data, reply);
     }
 }
 
@@ -449,22 +439,10 @@ ngx_http_sluice_cluster_knows(ngx_http_sluice_link_t *first,
     if (link && ngx_http_sluice_redis_wake(link)
         && link->state == NGX_HTTP_SLUICE_LINK_READY)
     {
-        (void) ngx_http_sluice_cluster_enter(link, known,
-                                             ngx_http_sluice_cluster_entered,
-                                             link);
-        ngx_post_event(&link->flush, &ngx_posted_events);
+        ngx_http_sluice_cluster_enter(link, known);
     }
 
     return 1;
-}
-
-
-static void
-ngx_http_sluice_cluster_entered(void *data, const redisReply *reply)
-{
-    if (reply && reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_sluice_cluster_show(data, reply);
-    }
 }
 
 
