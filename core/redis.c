@@ -400,7 +400,7 @@ sluice_redis_lost(sluice_redis_t *redis)
     /* what the functions queue meanwhile is for the next connection */
 
     n = redis->count;
-    sluice_redis_release_kept(redis, 0);
+    sluice_redis_release_kept(redis, redis->conf->shown);
 
     for ( /* void */ ; n; n--) {
         sluice_redis_pop(redis, &entry);

@@ -85,6 +85,11 @@ typedef struct {
     int64_t                        wait;       /* ms that they have for it */
     unsigned                       unsure:1;   /* after that the answer is NULL;
                                                   else they are asked again */
+    unsigned                       shown:1;    /* with unsure, and `waited`,
+                                                  which has told before: it is
+                                                  what Redis answered; so it is
+                                                  when the connection is lost,
+                                                  in the state CLOSED */
 
     /* a key for the write before a WAIT, in a slot that this node of a cluster
        has; another than the last one, which was refused; or NULL */
@@ -92,8 +97,9 @@ typedef struct {
                                          char key[SLUICE_REDIS_MARK],
                                          int another);
 
-    /* a WAIT was answered: so many have it; or NULL */
-    void                         (*waited)(void *data, long long n);
+    /* a WAIT was answered: the integer is how many have it; with `shown` also
+       the error by which Redis refused that; or NULL */
+    sluice_redis_reply_pt          waited;
 } sluice_redis_conf_t;
 
 
@@ -130,7 +136,8 @@ sluice_redis_result_e sluice_redis_end(sluice_redis_t *redis,
  * is lost before; an error is answered at once.  Commands are followed by
  * "SET sluice:wait" and a WAIT where those are written out, one at a time:
  * Redis runs nothing else of the connection meanwhile, so what comes then
- * shares the next.  The connection is of no use when Redis refuses them.
+ * shares the next.  Without conf->shown the connection is of no use when Redis
+ * refuses them.
  */
 void sluice_redis_hold(sluice_redis_t *redis);
 

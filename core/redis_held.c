@@ -95,6 +95,12 @@ sluice_redis_release_kept(sluice_redis_t *redis, int known)
 static void
 sluice_redis_unwaited(sluice_redis_t *redis, const redisReply *reply)
 {
+    if (redis->conf->shown) {
+        redis->conf->waited(redis->conf->data, reply);
+        sluice_redis_release_kept(redis, 1);
+        return;
+    }
+
     (void) sluice_redis_fail(redis, SLUICE_REDIS_REFUSED,
                              "cannot wait for replicas: %.*s",
                              reply->type == REDIS_REPLY_ERROR
@@ -134,6 +140,7 @@ sluice_redis_on_mark(void *data, const redisReply *reply)
 static void
 sluice_redis_on_wait(void *data, const redisReply *reply)
 {
+    int                         enough;
     const sluice_redis_conf_t  *conf;
     sluice_redis_t             *redis = data;
 
@@ -149,19 +156,25 @@ sluice_redis_on_wait(void *data, const redisReply *reply)
         return;
     }
 
+    enough = reply->integer >= (long long) conf->replicas;
+
+    /* it took that long: it is later by now for the next one */
+
+    redis->asked += enough ? 0 : conf->wait;
+
     if (!redis->marked) {
         return;
     }
 
     if (conf->waited) {
-        conf->waited(conf->data, reply->integer);
+        conf->waited(conf->data, reply);
     }
 
-    if (reply->integer >= (long long) conf->replicas) {
+    if (enough) {
         sluice_redis_release_kept(redis, 1);
 
     } else if (conf->unsure) {
-        sluice_redis_release_kept(redis, 0);
+        sluice_redis_release_kept(redis, conf->shown);
     }
 }
 

@@ -222,7 +222,7 @@ link_good(link_t *link)
 
 
 static void
-link_on_waited(void *data, long long n)
+link_on_waited(void *data, const redisReply *reply)
 {
     link_t  *link = data;
 
@@ -230,7 +230,8 @@ link_on_waited(void *data, long long n)
         link_good(link);
     }
 
-    link_replicas_told(&link->replicas, link->name, link->conf.replicas, n);
+    link_replicas_told(&link->replicas, link->name, link->conf.replicas,
+                       reply->integer);
 }
 
 

@@ -10,14 +10,15 @@
 #define ASKED          SET("sluice:wait", 11) WAIT
 
 
-static long long  told[8];
+static long long  told[8];    /* -1: an error */
 static size_t     ntold;
 
 
 static void
-waited(void *data, long long n)
+waited(void *data, const redisReply *reply)
 {
-    told[ntold++ % 8] = n;
+    told[ntold++ % 8] = reply->type == REDIS_REPLY_INTEGER ? reply->integer
+                                                           : -1;
 }
 
 
@@ -122,9 +123,13 @@ test_too_few(void **state)
     assert_int_equal(feed(&house, "+S\r\n+OK\r\n:1\r\n"), 0);
     assert_string_equal(taken(&house, 4096), ASKED);
     assert_int_equal(feed(&house, "+OK\r\n:0\r\n"), 0);
+    assert_int_equal(sluice_redis_oldest(house.redis), -1);
     assert_string_equal(taken(&house, 4096), ASKED);
     assert_string_equal(house.log, "");
-    assert_int_equal(sluice_redis_oldest(house.redis), 10);
+
+    /* each is as old as it is, not as what it is for */
+
+    assert_int_equal(sluice_redis_oldest(house.redis), 610);
     assert_int_equal(feed(&house, "+OK\r\n:2\r\n"), 0);
     assert_string_equal(house.log, "s:S ");
     assert_int_equal(ntold, 3);
@@ -142,6 +147,54 @@ test_too_few(void **state)
     assert_string_equal(house.log, "s:lost ");
     assert_string_equal(taken(&house, 4096), "");
     demolish(&house);
+}
+
+
+static void
+test_shown(void **state)
+{
+    size_t   i;
+    house_t  house;
+
+    static const struct { const char *reply; long long told; }  cases[] = {
+        { "+OK\r\n:2\r\n", 2 },
+        { "+OK\r\n:1\r\n", 1 },
+        { "-OOM too big\r\n:2\r\n", -1 },
+        { "+OK\r\n-NOPERM no\r\n", -1 },
+        { "+OK\r\n+2\r\n", -1 }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        build_waiting(&house);
+        house.conf.unsure = 1;
+        house.conf.shown = 1;
+
+        hold(&house, "s");
+        (void) taken(&house, 4096);
+        assert_int_equal(feed(&house, "+S\r\n"), 0);
+        assert_string_equal(house.log, "");
+        assert_int_equal(feed(&house, cases[i].reply), 0);
+        assert_string_equal(house.log, "s:S ");
+        assert_int_equal(ntold, 1);
+        assert_int_equal(told[0], cases[i].told);
+        assert_string_equal(taken(&house, 4096), "");
+
+        /* the connection is good, and the next one asks again */
+
+        hold(&house, "t");
+        assert_string_equal(taken(&house, 4096), EVAL("t") ASKED);
+        assert_int_equal(feed(&house, "+T\r\n+OK\r\n"), 0);
+        hold(&house, "u");
+        (void) taken(&house, 4096);
+
+        /* what Redis has answered is shown when it is lost, too */
+
+        sluice_redis_lost(house.redis);
+        assert_string_equal(house.log, "s:S t:T u:lost ");
+        assert_int_equal(ntold, 1);
+
+        demolish(&house);
+    }
 }
 
 
@@ -278,6 +331,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_held),
         cmocka_unit_test(test_too_few),
+        cmocka_unit_test(test_shown),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_noscript),
         cmocka_unit_test(test_refused),
