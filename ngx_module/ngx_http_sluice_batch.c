@@ -168,12 +168,6 @@ ngx_http_sluice_batch_flush(ngx_http_sluice_link_t *link)
         ngx_http_sluice_batch_write(
                            ngx_queue_data(q, ngx_http_sluice_batch_t, queue));
     }
-
-    /* an asker's question is no job */
-
-    if (link->server->replicas && link->asks == NULL) {
-        ngx_http_sluice_wait_ask(link);
-    }
 }
 
 
@@ -260,6 +254,7 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
 
     ngx_uint_t               i, stored;
     const redisReply        *element;
+    ngx_http_sluice_job_e    job;
     ngx_http_sluice_link_t  *link;
 
     link = batch->link;
@@ -293,7 +288,9 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
         return;
     }
 
-    if (link->server->replicas == 0) {
+    job = ngx_http_sluice_wait_job(link);
+
+    if (job == NGX_HTTP_SLUICE_JOB_NONE) {
         ngx_http_sluice_redis_accepts(link);
     }
 
@@ -323,9 +320,11 @@ ngx_http_sluice_batch_reply(void *data, const redisReply *reply)
 
     ngx_http_sluice_depth_add(link->first, batch->base, batch->len, stored);
 
-    if (link->server->replicas) {
-        ngx_http_sluice_wait_add(batch);
-        return;
+    for (i = 0; job && i < batch->n; i++) {
+
+        if (batch->results[i] != NGX_HTTP_SLUICE_JOB_REFUSED) {
+            batch->results[i] = job;
+        }
     }
 
     ngx_http_sluice_batch_done(batch, NGX_HTTP_SLUICE_JOB_NONE);

@@ -116,6 +116,7 @@ ngx_http_sluice_batch_call(ngx_http_sluice_batch_t *batch)
             ngx_http_sluice_batch_once(batch);
         }
 
+        sluice_redis_hold(client);
         result = sluice_redis_end(client, ngx_http_sluice_batch_reply, batch);
     }
 

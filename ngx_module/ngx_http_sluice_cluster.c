@@ -212,9 +212,7 @@ ngx_http_sluice_cluster_sweep(ngx_http_sluice_link_t *first)
             continue;
         }
 
-        if (sluice_redis_pending(link->client)
-            || !ngx_queue_empty(&link->unwaited))
-        {
+        if (sluice_redis_pending(link->client)) {
             cluster->leaving = 1;
             continue;
         }

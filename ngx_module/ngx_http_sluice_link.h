@@ -67,8 +67,6 @@ struct ngx_http_sluice_server_s {
     ngx_uint_t                      nhosts;
     ngx_msec_t                      timeout;
     ngx_uint_t                      connections;    /* of a process */
-    ngx_uint_t                      replicas;   /* 0: no WAIT */
-    ngx_msec_t                      wait;       /* for them */
     ngx_uint_t                      index;
     ngx_http_sluice_tls_t           tls;
     sluice_redis_conf_t             client;
@@ -161,10 +159,14 @@ void ngx_http_sluice_batch_release(ngx_http_sluice_link_t *link);
 
 /* _wait.c: wait_replicas */
 
-/* Redis has answered the batch: it is done when the replicas have it. */
-void ngx_http_sluice_wait_add(ngx_http_sluice_batch_t *batch);
-/* After batches were written: asks, unless that is on its way. */
-void ngx_http_sluice_wait_ask(ngx_http_sluice_link_t *link);
+/* What the server's client does for it */
+void ngx_http_sluice_wait_init(ngx_http_sluice_server_t *server);
+/*
+ * In the function of what was held, when Redis answered: NONE, the replicas
+ * have it; else UNREPLICATED, or AWAY when that is not known.
+ */
+ngx_http_sluice_job_e ngx_http_sluice_wait_job(
+    const ngx_http_sluice_link_t *link);
 
 
 /* _depth.c */
@@ -227,6 +229,7 @@ struct ngx_http_sluice_link_s {
     ngx_connection_t               *connection;
     int                             ident;
 
+    sluice_redis_conf_t             conf;       /* of client */
     ngx_http_sluice_main_conf_t    *main;
     ngx_http_sluice_link_t         *first;      /* to the server: itself, or */
     ngx_http_sluice_link_t         *links[NGX_HTTP_SLUICE_LINKS];
@@ -266,7 +269,6 @@ struct ngx_http_sluice_link_s {
     char                            name[NGX_HTTP_SLUICE_CONNECTION];
     uint64_t                        calls;      /* of this connection */
     ngx_queue_t                     open;       /* batches of this turn */
-    ngx_queue_t                     unwaited;   /* Redis has them */
     ngx_queue_t                     sent;       /* in the order of calls */
     ngx_queue_t                     done;       /* of the first: of all, to
                                                    be answered */
@@ -285,11 +287,9 @@ struct ngx_http_sluice_link_s {
                                                    is lost may have been run */
     unsigned                        waiting:1;  /* `refused` is set */
     unsigned                        complaint:1; /* `complained` is set */
-    unsigned                        asking:1;   /* a WAIT is on its way */
-    unsigned                        marked:1;   /* the write before it was */
-    unsigned                        moved:1;    /* that one's slot was not */
-    unsigned                        mark;       /* in its key, of a cluster */
-    ngx_uint_t                      retries;    /* with another, in a row */
+    unsigned                        unreplicated:1;  /* the last WAIT told */
+    unsigned                        mark;       /* in the key of the write
+                                                   before it, of a cluster */
     unsigned                        demoted:1;  /* it became a replica */
     unsigned                        replaced:1; /* sentinels told that */
     unsigned                        told_evicts:1;

@@ -143,7 +143,10 @@ ngx_http_sluice_redis_create(ngx_http_sluice_main_conf_t *mcf,
         return NULL;
     }
 
-    link->client = sluice_redis_create(conf);
+    link->conf = *conf;
+    link->conf.data = link;
+
+    link->client = sluice_redis_create(&link->conf);
     if (link->client == NULL) {
         ngx_free(link);
         return NULL;
@@ -174,7 +177,6 @@ ngx_http_sluice_redis_create(ngx_http_sluice_main_conf_t *mcf,
     link->told.log = ngx_cycle->log;
 
     ngx_queue_init(&link->open);
-    ngx_queue_init(&link->unwaited);
     ngx_queue_init(&link->sent);
     ngx_queue_init(&link->done);
     ngx_queue_init(&link->spare);

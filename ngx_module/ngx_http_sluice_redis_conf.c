@@ -66,16 +66,16 @@ ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (server->wait && server->replicas == 0) {
+    if (server->client.wait && server->client.replicas == 0) {
         return "has \"wait_timeout\" without \"wait_replicas\"";
     }
 
     /* a job may have to wait for the end of another's WAIT before its own */
 
-    if (server->wait == 0) {
-        server->wait = ngx_max(server->timeout / 4, 1);
+    if (server->client.wait == 0) {
+        server->client.wait = ngx_max(server->timeout / 4, 1);
 
-    } else if (server->wait > server->timeout / 2) {
+    } else if (server->client.wait > (int64_t) server->timeout / 2) {
         return "has a \"wait_timeout\" above half of its \"timeout\"";
     }
 
@@ -107,6 +107,7 @@ ngx_http_sluice_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     server->client.name = "sluice-nginx";
     server->client.max_bytes = NGX_HTTP_SLUICE_BYTES;
     server->client.max_count = NGX_HTTP_SLUICE_COMMANDS;
+    ngx_http_sluice_wait_init(server);
 
     /* no scripts; and a replica knows the map of its cluster as well */
 
@@ -167,7 +168,7 @@ ngx_http_sluice_redis_parameter(ngx_conf_t *cf,
         n = ngx_atoi(value->data + 14, value->len - 14);
 
         if (n > 0 && n <= 100) {
-            server->replicas = n;
+            server->client.replicas = n;
             return NGX_CONF_OK;
         }
 
@@ -176,7 +177,7 @@ ngx_http_sluice_redis_parameter(ngx_conf_t *cf,
         ms = sluice_duration((char *) value->data + 13, value->len - 13);
 
         if (ms > 0 && ms <= 3600 * 1000) {
-            server->wait = ms;
+            server->client.wait = ms;
             return NGX_CONF_OK;
         }
 

@@ -149,7 +149,7 @@ ngx_http_sluice_replay_step(ngx_event_t *ev)
     {
         ngx_memcpy(spool->replay.connection, link->name, sizeof(link->name));
 
-        if (link->server->replicas) {
+        if (link->server->client.replicas) {
             ngx_http_sluice_replay_begin(&spool->replay);
         }
     }
@@ -336,7 +336,9 @@ ngx_http_sluice_replay_next(ngx_http_sluice_spool_t *spool)
 
     case SLUICE_SPOOL_END:
 
-        if (spool->link->server->replicas && spool->link->cluster == NULL) {
+        if (spool->link->server->client.replicas
+            && spool->link->cluster == NULL)
+        {
             replay->link = spool->link;
             ngx_http_sluice_replay_wait(spool);
             return;

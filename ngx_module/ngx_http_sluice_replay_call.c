@@ -20,6 +20,7 @@ static void ngx_http_sluice_replay_ran(ngx_http_sluice_spool_t *spool,
     uint64_t position);
 static void ngx_http_sluice_replay_refused(ngx_http_sluice_spool_t *spool,
     const redisReply *reply);
+static void ngx_http_sluice_replay_waited(void *data, const redisReply *reply);
 
 
 /* The call that core/spool_replay.h found at `pos` */
@@ -308,7 +309,7 @@ ngx_http_sluice_replay_reply(void *data, const redisReply *reply)
 
     ngx_http_sluice_redis_accepts(replay->link);
 
-    if (spool->link->cluster && spool->link->server->replicas) {
+    if (spool->link->cluster && spool->link->server->client.replicas) {
         replay->position = position;
         ngx_http_sluice_replay_wait(spool);
         return;
@@ -418,18 +419,37 @@ ngx_http_sluice_replay_refused(ngx_http_sluice_spool_t *spool,
 }
 
 
+/* A command that changes nothing, held until they have what was run. */
+
 void
 ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool)
 {
+    sluice_redis_t            *client;
+    sluice_redis_result_e      result;
     ngx_http_sluice_replay_t  *replay;
 
     replay = &spool->replay;
-    replay->unwaited = 1;
+    client = replay->link->client;
 
-    ngx_http_sluice_wait_ask(replay->link);
+    result = sluice_redis_begin(client, 2, ngx_current_msec);
 
-    if (!replay->link->asking) {
-        replay->unwaited = 0;
+    if (result == SLUICE_REDIS_OK) {
+        sluice_redis_arg(client, "EXISTS", 6);
+
+        if (spool->link->cluster) {
+            sluice_redis_arg(client, replay->state.first.base,
+                             replay->state.first.base_len);
+        } else {
+            sluice_redis_arg(client, SLUICE_KEYS_REGISTRY,
+                             sizeof(SLUICE_KEYS_REGISTRY) - 1);
+        }
+
+        sluice_redis_hold(client);
+        result = sluice_redis_end(client, ngx_http_sluice_replay_waited,
+                                  spool);
+    }
+
+    if (result != SLUICE_REDIS_OK) {
         ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
         return;
     }
@@ -446,59 +466,31 @@ ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool)
 }
 
 
-ngx_uint_t
-ngx_http_sluice_spool_unwaited(ngx_http_sluice_link_t *link)
+static void
+ngx_http_sluice_replay_waited(void *data, const redisReply *reply)
 {
-    ngx_queue_t              *q;
-    ngx_http_sluice_spool_t  *spool;
+    ngx_http_sluice_spool_t *spool = data;
 
-    for (q = ngx_queue_head(&link->first->spools);
-         q != ngx_queue_sentinel(&link->first->spools);
-         q = ngx_queue_next(q))
+    ngx_http_sluice_replay_t  *replay;
+
+    replay = &spool->replay;
+    replay->calling = 0;
+
+    /* not enough of them: the file is kept, and it is asked again */
+
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR
+        || ngx_http_sluice_wait_job(replay->link) != NGX_HTTP_SLUICE_JOB_NONE)
     {
-        spool = ngx_queue_data(q, ngx_http_sluice_spool_t, queue);
-
-        if (spool->replay.unwaited && spool->replay.link == link) {
-            return 1;
-        }
+        ngx_http_sluice_replay_later(spool, NGX_HTTP_SLUICE_REPLAY_PAUSE);
+        return;
     }
 
-    return 0;
-}
-
-
-/* Not enough of them: the file is kept, and it is asked again. */
-
-void
-ngx_http_sluice_spool_waited(ngx_http_sluice_link_t *link, ngx_uint_t enough)
-{
-    ngx_queue_t              *q;
-    ngx_http_sluice_spool_t  *spool;
-
-    for (q = ngx_queue_head(&link->first->spools);
-         q != ngx_queue_sentinel(&link->first->spools);
-         q = ngx_queue_next(q))
-    {
-        spool = ngx_queue_data(q, ngx_http_sluice_spool_t, queue);
-
-        if (!spool->replay.unwaited || spool->replay.link != link) {
-            continue;
-        }
-
-        spool->replay.unwaited = 0;
-        spool->replay.calling = 0;
-
-        if (enough && spool->link->cluster) {
-            ngx_http_sluice_replay_ran(spool, spool->replay.position);
-
-        } else if (enough) {
-            ngx_http_sluice_replay_remove(spool);
-
-        } else {
-            ngx_http_sluice_replay_later(spool,
-                                         NGX_HTTP_SLUICE_REPLAY_PAUSE);
-        }
+    if (spool->link->cluster) {
+        ngx_http_sluice_replay_ran(spool, replay->position);
+        return;
     }
+
+    ngx_http_sluice_replay_remove(spool);
 }
 
 

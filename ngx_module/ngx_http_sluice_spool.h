@@ -102,13 +102,12 @@ typedef struct {
     sluice_cluster_call_t           routing;
     u_char                          listed[SLUICE_KEYS_MAX];
                                                 /* the queue, of a cluster */
-    uint64_t                        position;   /* unwaited, of a cluster */
+    uint64_t                        position;   /* run, of a cluster */
     ngx_msec_t                      asked;
     ngx_thread_task_t               task;
     char                            connection[NGX_HTTP_SLUICE_CONNECTION];
     unsigned                        busy:1;     /* the thread has it */
     unsigned                        calling:1;
-    unsigned                        unwaited:1; /* calling: for replicas */
     unsigned                        waiting:1;  /* for its turn */
     unsigned                        given:1;    /* it has it since now */
 } ngx_http_sluice_replay_t;
@@ -170,10 +169,6 @@ ngx_int_t ngx_http_sluice_spool_take(ngx_http_sluice_batch_t *batch,
     ngx_uint_t call);
 /* The link is ready: the replay begins. */
 void ngx_http_sluice_spool_ready(ngx_http_sluice_link_t *link);
-/* wait_replicas: does the replay wait for a WAIT?  One was answered. */
-ngx_uint_t ngx_http_sluice_spool_unwaited(ngx_http_sluice_link_t *link);
-void ngx_http_sluice_spool_waited(ngx_http_sluice_link_t *link,
-    ngx_uint_t enough);
 /* Does it take events now, as far as is known? */
 ngx_uint_t ngx_http_sluice_spool_usable(ngx_http_sluice_link_t *link);
 /* How long Redis remembers what was run, ms: longer than an event may wait */
@@ -316,8 +311,6 @@ void ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool);
 #define ngx_http_sluice_spool_take(batch, call)  NGX_DECLINED
 #define ngx_http_sluice_spool_usable(link)       0
 #define ngx_http_sluice_spool_ready(link)
-#define ngx_http_sluice_spool_unwaited(link)     0
-#define ngx_http_sluice_spool_waited(link, enough)
 #define ngx_http_sluice_spool_ttl(conf)          0
 #define ngx_http_sluice_spool_start(mcf)
 #define ngx_http_sluice_spool_stop(mcf)
