@@ -12,8 +12,11 @@ const BAD = `${STREAM}:bad`;
 tap.run(async () => {
     const server = await start('reject');
     const { redis } = server;
-    const by = (client) => (id, max = 10000) =>
-        new Sluice(client).call('reject', [STREAM, BAD], ['sluice', id, max]);
+    const by = (client) => {
+        const scripts = new Sluice(client);
+        return (id, max = 10000) => scripts.call('reject', [STREAM, BAD],
+            ['sluice', id, max]);
+    };
     const reject = by(redis);
     const add = async (...fields) => {
         const id = await redis.xadd(STREAM, '*', ...fields);
