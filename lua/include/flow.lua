@@ -94,7 +94,7 @@ local function flow_release(parent)
     end
     local most = tonumber(about[2])
     if not about[1] and (not most or call('LLEN', queue .. 'active') < most)
-        and call('ZADD', queue .. 'marker', '0', '0') == 1
+        and call('ZADD', queue .. 'marker', 'CH', '0', '0') == 1
     then
         wake(queue)
     end

@@ -336,8 +336,9 @@ local function take(count, own_max, own_duration, schedulers, limits)
         return {'class', class_wait, jobs}
     end
     if why then
-        -- whoever can do it may sleep on the marker that brought us here
-        call('ZADD', base .. 'marker', '0', '0')
+        -- whoever can do it may sleep on the marker that brought us here; the
+        -- next to come is told of, for its score is another then
+        call('ZADD', base .. 'marker', '0.5', '0')
         return {'refused', why, jobs}
     end
     -- the next to come is told of: see mark_waiting

@@ -89,6 +89,23 @@ async function told(server) {
         await s.take(10);
     }
 
+    /* one that ends at a job for others, which stays in its line */
+    await s.add({ id: 'x' });
+    await redis.hset('{acme}:q:x', 'rjk', 'a scheduler');
+    await words.now();
+    for (const [more, options] of [['h-1', {}], ['h-2', { priority: 3 }]]) {
+        ({ status } = await s.take(10));
+        tap.is([status, await redis.zrange('{acme}:q:marker', 0, 0)],
+            ['refused', ['0']], 'refused: its marker is there');
+        await said(0, 'nobody is told of that');
+        await s.add({ id: more, ...options });
+        await said(1, 'the next is told of');
+        await s.add({ id: `${more}b`, ...options });
+        await said(0, 'once');
+    }
+    await redis.hdel('{acme}:q:x', 'rjk');
+    await s.take(10);
+
     await s.pause();
     await s.add({ id: 'e-7' });
     await said(0, 'a paused queue is quiet');
