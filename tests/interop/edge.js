@@ -7,36 +7,19 @@
  *   node tests/interop/edge.js
  */
 
-const { spawn, spawnSync } = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
-const http = require('http');
 const path = require('path');
 const { start, root, modules } = require('../lua/server');
 const tap = require('../lua/tap');
+const nginx = require('./nginx')('edge');
 
-const nginx = process.env.TEST_NGINX_BINARY || '/usr/sbin/nginx';
-const dir = path.join(root, 'build', 'tests', `edge-${process.pid}`);
-const socket = path.join(dir, 'n');
 const AT_ONCE = 4500;      /* ms; a Worker that slept would need 5,000 */
 
 const sample = (name) => fs.readFileSync(path.join(root, 'tests', 'samples',
     'webhooks', name));
 
-function configuration(redis) {
-    const user = process.getuid() === 0 ? 'user root root;' : '';
-    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-        .map((name) => `${name}_temp_path ${dir}/${name};`).join(' ');
-
-    return `${user} daemon off; worker_processes 2;
-load_module ${root}/build/ngx_http_sluice_module.so;
-pid ${dir}/nginx.pid; error_log ${dir}/error.log notice;
-events { worker_connections 512; }
-http {
-    access_log off; ${temporary}
-    sluice_redis unix:${redis};
-    server {
-        listen unix:${socket};
+const locations = `
         location /5 { sluice_verify meta secret=s3cret;
                       sluice_enqueue five tenant=acme bullmq=5; }
         location /6 { sluice_verify meta secret=s3cret;
@@ -46,26 +29,10 @@ http {
                                         id=e-$arg_id attempts=2
                                         priority=$arg_priority
                                         delay=$arg_delay; }
-        location /health { sluice_health; }
-    }
-}`;
-}
+        location /health { sluice_health; }`;
 
-function ask(method, uri, body = '', headers = {}) {
-    return new Promise((resolve, reject) => {
-        const request = http.request({ socketPath: socket, path: uri, method,
-            headers: { 'Content-Type': 'application/json',
-                'Content-Length': Buffer.byteLength(body), ...headers } },
-        (response) => {
-            let text = '';
-            response.on('data', (piece) => { text += piece; });
-            response.on('end', () => resolve({ status: response.statusCode,
-                text }));
-        });
-        request.on('error', reject);
-        request.end(body);
-    });
-}
+const ask = (method, target, body, headers) => nginx.ask(method, target, body,
+    { 'Content-Type': 'application/json', ...headers });
 
 const sign = (body) => ({ 'X-Hub-Signature-256': 'sha256='
     + crypto.createHmac('sha256', 's3cret').update(body).digest('hex') });
@@ -186,38 +153,21 @@ async function options(server) {
 }
 
 async function main() {
-    fs.mkdirSync(dir, { recursive: true });
     const server = await start('edge');
-    fs.writeFileSync(path.join(dir, 'nginx.conf'),
-        configuration(server.connection.path));
 
-    const arguments_ = ['-p', dir, '-c', path.join(dir, 'nginx.conf'), '-e',
-        path.join(dir, 'error.log')];
-    const test = spawnSync(nginx, ['-t', ...arguments_], { encoding: 'utf8' });
-    tap.ok(test.status === 0, 'nginx -t', test.stderr);
-    const child = spawn(nginx, arguments_, { stdio: 'ignore' });
-    const gone = new Promise((done) => { child.on('exit', done); });
-    const kill = () => child.kill('SIGTERM');
-    process.on('exit', kill);
+    const log = await nginx.serve(`sluice_redis unix:${server.connection.path};`,
+        locations, async () => {
+            await tap.until(async () => (await ask('GET', '/health'))
+                .status === 200, 'Redis');
+            await taken(server, 6);
+            await taken(server, 5);
+            await options(server);
+        });
 
-    try {
-        await tap.until(() => ask('GET', '/health').then(
-            (answer) => answer.status === 200, () => false), 'NGINX');
-        await taken(server, 6);
-        await taken(server, 5);
-        await options(server);
-    } finally {
-        child.kill('SIGQUIT');
-        tap.ok(await gone === 0, 'NGINX ends');
-        process.off('exit', kill);
-    }
-
-    const alerts = fs.readFileSync(path.join(dir, 'error.log'), 'utf8')
-        .split('\n').filter((line) => /\[(error|alert|crit|emerg)\]/.test(line)
-            && !/signature|authenticated|refused/i.test(line));
+    const alerts = log.filter((line) => /\[(error|alert|crit|emerg)\]/
+        .test(line) && !/signature|authenticated|refused/i.test(line));
     tap.ok(alerts.length === 0, 'nothing in the error log', alerts);
     await server.stop();
-    fs.rmSync(dir, { recursive: true, force: true });
 }
 
 tap.run(main);
