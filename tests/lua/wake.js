@@ -133,6 +133,29 @@ async function told(server) {
     await redis.flushall();
 }
 
+/* what take leaves to others wakes a stock Worker, which would sleep long */
+
+async function left(server, major) {
+    const { redis } = server;
+    const { Worker } = require(path.join(modules, `bullmq${major}`));
+    const s = new Sluice(redis, major);
+    const done = [];
+    const worker = new Worker('q', async (job) => { done.push(job.id); },
+        { connection: server.connection, drainDelay: 600 });
+    worker.on('error', () => {});
+    await worker.waitUntilReady();
+    await tap.until(async () => /cmd=bzpopmin/.test(
+        await redis.client('LIST')), 'the Worker to sleep');
+    await redis.multi().hset('bull:q:x\0', 'name', 'n', 'data', '{}', 'opts',
+        '{}', 'timestamp', 1, 'delay', 0, 'priority', 0)
+        .lpush('bull:q:wait', 'x\0').exec();
+    tap.is((await s.take()).status, 'refused', `BullMQ ${major}: a job is left`);
+    await tap.until(() => done.length, 'the Worker');
+    tap.is(done, ['x\0'], 'an idle stock Worker takes it at once');
+    await worker.close();
+    await redis.flushall();
+}
+
 async function swept(server) {
     const { redis } = server;
     const s = new Sluice(redis);
@@ -202,6 +225,8 @@ async function swept(server) {
 tap.run(async () => {
     const server = await start('wake');
     await told(server);
+    await left(server, 5);
+    await left(server, 6);
     await swept(server);
     await server.stop();
 });
