@@ -23,7 +23,7 @@ if [ -r /etc/os-release ] && [ "$(. /etc/os-release; echo "$ID$VERSION_ID")" \
 fi
 
 tests="libcmocka-dev clang $runtime valgrind wrk sqlite3 procps
-    dpkg-dev libtest-base-perl libtext-diff-perl libtest-longstring-perl
+    libfaketime dpkg-dev libtest-base-perl libtext-diff-perl libtest-longstring-perl
     libwww-perl liblist-moreutils-perl libipc-run-perl libhttp-parser-perl
     libdbd-sqlite3-perl prometheus e2fsprogs mandoc chromium-headless-shell"
 
