@@ -347,8 +347,12 @@ static void
 ngx_http_sluice_depth_ask(ngx_http_sluice_link_t *link,
     ngx_http_sluice_depth_t *depth)
 {
-    ngx_uint_t  i;
-    char        key[SLUICE_KEYS_MAX + sizeof("prioritized")];
+    u_char                 *p;
+    ngx_uint_t              i;
+    const char             *command;
+    sluice_redis_t         *client;
+    sluice_redis_result_e   result;
+    char                    key[SLUICE_KEYS_MAX + sizeof("prioritized")];
 
     link = ngx_http_sluice_redis_route(link, depth->base, depth->sn.str.len);
 
@@ -364,18 +368,28 @@ ngx_http_sluice_depth_ask(ngx_http_sluice_link_t *link,
 
     depth->sum = 0;
     depth->failed = 0;
+    client = link->client;
 
     for (i = 0; ngx_http_sluice_depth_keys[i].command; i++) {
 
-        *ngx_sprintf((u_char *) key, "%V%s", &depth->sn.str,
-                     ngx_http_sluice_depth_keys[i].suffix) = '\0';
+        command = ngx_http_sluice_depth_keys[i].command;
+        p = ngx_sprintf((u_char *) key, "%V%s", &depth->sn.str,
+                        ngx_http_sluice_depth_keys[i].suffix);
 
-        if (sluice_redis_command(link->client, ngx_current_msec,
-                                 ngx_http_sluice_depth_reply, depth,
-                                 ngx_http_sluice_depth_keys[i].command, key,
-                                 NULL)
-            != SLUICE_REDIS_OK)
-        {
+        result = sluice_redis_begin(client, 2, ngx_current_msec);
+
+        if (result == SLUICE_REDIS_OK) {
+            sluice_redis_arg(client, command, ngx_strlen(command));
+            sluice_redis_arg(client, key, p - (u_char *) key);
+
+            /* jobs that were stored before are added before */
+
+            sluice_redis_hold(client);
+            result = sluice_redis_end(client, ngx_http_sluice_depth_reply,
+                                      depth);
+        }
+
+        if (result != SLUICE_REDIS_OK) {
             depth->failed = 1;
             break;
         }

@@ -138,6 +138,28 @@ ok(wait_for(sub { post('/x?q=a', '{}') == 429 }), 'and back');
 
 ok(stop_nginx(), 'nginx ends');
 ok(log_clean(qr/No such file/), 'log');
+
+# jobs that wait for a replica when Redis tells their number are counted once
+
+redis_do('FLUSHALL');
+nginx(http => "sluice_redis unix:$sock timeout=20s wait_replicas=1
+               wait_timeout=1500ms;",
+      server => 'location /x { sluice_verify none; sluice_enqueue r;
+                               sluice_queue_limit 50; }');
+
+is(post('/x', '{}'), 503, 'without a replica');
+my @sent = send_post('/x', '{}');
+ok(wait_for(sub { redis_do('INFO', 'clients') =~ /blocked_clients:1/ }),
+   'the next one waits');
+push @sent, map { send_post('/x', '{}') } 1 .. 30;
+sleep 1.05;    # then it is asked again
+push @sent, send_post('/x', '{}');
+my %seen;
+$seen{answer($_) =~ m{ (\d+) } ? $1 : 0}++ for @sent;
+is_deeply(\%seen, { 503 => 32 }, 'as many more');
+is(redis_do('LLEN', 'bull:r:wait'), 33, 'are all stored');
+is(post('/x', '{}'), 503, 'there is room for 50');
+ok(stop_nginx(), 'nginx ends');
 stop_redis($redis);
 
 done_testing();
