@@ -115,7 +115,7 @@ record($stream, id => "m-$_", tenant => 'acme', channel => 'whatsapp',
        provider_id => "w$_", attempts => 1) for 1 .. 3;
 start();
 
-ok($redis->until(10, sub { drained($stream) }), 'what was there is taken');
+ok($redis->until(60, sub { drained($stream) }), 'what was there is taken');
 is(sql('SELECT group_concat(message_id) FROM communication_logs'),
    'm-1,m-2,m-3', 'into the store');
 
@@ -126,7 +126,7 @@ record($stream, provider_id => 'w2', tenant => 'acme', status => 'read',
 record($other, id => 'm-1', tenant => 'globex', channel => 'whatsapp',
        status => 'retry', error => 'slow', attempts => 1);
 
-ok($redis->until(10, sub { drained($stream) && drained($other) }),
+ok($redis->until(60, sub { drained($stream) && drained($other) }),
    'two streams');
 is(sql("SELECT status FROM communication_logs WHERE message_id = 'm-2'"),
    'read', 'a status finds its message');
@@ -141,7 +141,7 @@ for i = 1, 3000 do
                .. '"many","status":"retry","at":' .. i .. '}')
 end
 END
-ok($redis->until(20, sub { drained($stream) }), 'thousands');
+ok($redis->until(60, sub { drained($stream) }), 'thousands');
 is(sql("SELECT count(*) FROM communication_logs WHERE tenant = 'many'"),
    3000, 'all of them');
 
@@ -152,7 +152,7 @@ $redis->cli('XADD', $stream, '*', 'x', 'no such field');
 $redis->cli('XADD', $stream, '*', 'r', '{"status":"sent","at":5}');
 record($stream, id => 'm-after', tenant => 'acme');
 
-ok($redis->until(10, sub {
+ok($redis->until(60, sub {
        drained($stream)
        && sql("SELECT count(*) FROM communication_logs WHERE"
               . " message_id = 'm-after'") eq '1'
@@ -190,14 +190,14 @@ $redis->cli('DEL', "$other:bad");
 start();
 ok($redis->until(60, sub { drained($other) }), 'when they may, they go');
 is($redis->cli('XLEN', "$other:bad"), 600, 'each once');
-ok($redis->until(10, sub { logged(qr/record_malformed/) == 603 }),
+ok($redis->until(60, sub { logged(qr/record_malformed/) == 603 }),
    'and the log tells of each');
 
 # allowed while it runs
 $redis->cli('RENAME', "$other:bad", 'aside');
 $redis->cli('SET', "$other:bad", 'no stream');
 $redis->cli('XADD', $other, '*', 'r', 'nonsense');
-ok($redis->until(30, sub { logged(qr/records_failed.*reject/) > $told }),
+ok($redis->until(60, sub { logged(qr/records_failed.*reject/) > $told }),
    'refused once more');
 is(logged(qr/records_back/), 0, 'and the log does not say that all is well');
 $redis->cli('DEL', "$other:bad");
@@ -237,9 +237,9 @@ if ($locker == 0) {
          $store, $lock or die;
 }
 
-ok($redis->until(10, sub { -e "$lock.held" }), 'somebody locks the store');
+ok($redis->until(60, sub { -e "$lock.held" }), 'somebody locks the store');
 record($stream, id => 'm-busy', tenant => 'acme');
-ok($redis->until(15, sub { logged(qr/store_failed.*locked/) }),
+ok($redis->until(60, sub { logged(qr/store_failed.*locked/) }),
    'the log tells why');
 is($redis->cli('XLEN', $stream), 1, 'the record waits');
 
@@ -248,7 +248,7 @@ $redis->cli('HSET', '{acme}:messages:m-j', 'name', 'x', 'data', '{}', 'opts',
             '{}', 'timestamp', $at, 'delay', 0, 'priority', 0);
 $redis->cli('LPUSH', '{acme}:messages:wait', 'm-j');
 $redis->cli('ZADD', '{acme}:messages:marker', 0, 0);
-ok($redis->until(10, sub {
+ok($redis->until(60, sub {
        $redis->cli('ZSCORE', '{acme}:messages:completed', 'm-j') ne ''
    }), 'jobs are done meanwhile');
 
@@ -257,14 +257,14 @@ is(logged(qr/store_failed/), 1, 'one line, not one a try');
 
 file("$lock.in", "COMMIT;\n");
 waitpid $locker, 0;
-ok($redis->until(40, sub { drained($stream) }), 'written when it is free');
-ok($redis->until(5, sub { logged(qr/store_back/) }), 'and told');
+ok($redis->until(60, sub { drained($stream) }), 'written when it is free');
+ok($redis->until(60, sub { logged(qr/store_back/) }), 'and told');
 
 # ---- killed between the store and Redis: repeated, harmless
 
 record($stream, id => 'm-kill', tenant => 'acme', provider_id => 'k',
        channel => 'whatsapp', attempts => 1);
-ok($redis->until(10, sub { drained($stream) }), 'before the crash');
+ok($redis->until(60, sub { drained($stream) }), 'before the crash');
 stop('KILL');
 
 my $again = record($stream, id => 'm-kill', tenant => 'acme',
@@ -276,7 +276,7 @@ $redis->cli('XDEL', $stream, $gone);
 like($redis->cli('XPENDING', $stream, 'sluice'), qr/\A2\b/,
      'read by one that was killed; of one entry only its id is left');
 start();
-ok($redis->until(10, sub { drained($stream) }), 'the next takes it over');
+ok($redis->until(60, sub { drained($stream) }), 'the next takes it over');
 is(sql("SELECT count(*) || status FROM communication_logs WHERE"
        . " message_id = 'm-kill'"), '1sent', 'and nothing is twice');
 
@@ -285,17 +285,17 @@ is(sql("SELECT count(*) || status FROM communication_logs WHERE"
 $redis->stop('KILL');
 $redis->start();
 record($stream, id => 'm-new', tenant => 'acme');
-ok($redis->until(20, sub {
+ok($redis->until(60, sub {
        sql("SELECT count(*) FROM communication_logs WHERE"
            . " message_id = 'm-new'") eq '1' && drained($stream)
    }), 'a new Redis without our group');
 
 $redis->cli('DEL', $stream);
-ok($redis->until(20, sub {
+ok($redis->until(60, sub {
        $redis->cli('XINFO', 'GROUPS', $stream) =~ /sluice/
    }), 'a stream that was deleted gets its group again');
 record($stream, id => 'm-del', tenant => 'acme');
-ok($redis->until(20, sub {
+ok($redis->until(60, sub {
        sql("SELECT count(*) FROM communication_logs WHERE"
            . " message_id = 'm-del'") eq '1'
    }), 'and is read');
@@ -304,7 +304,7 @@ $redis->cli('FLUSHALL');
 $redis->cli('SCRIPT', 'FLUSH');
 record($_, id => 'm-flush', tenant => $_) for $stream, $other;
 $redis->cli('XADD', $other, '*', 'r', 'nonsense');
-ok($redis->until(30, sub {
+ok($redis->until(60, sub {
        sql("SELECT count(*) FROM communication_logs WHERE"
            . " message_id = 'm-flush'") eq '2' && drained($other)
    }), 'and both, when Redis was emptied');
@@ -322,7 +322,7 @@ $text =~ s/^store = .*/store = "$dir\/no\/such\/dir.db"/m;
 file($conf, $text);
 start();
 isnt(stop('CONT') >> 8, 0, 'a store that cannot be opened: no start');
-ok($redis->until(5, sub {
+ok($redis->until(60, sub {
        open my $in, '<', "$dir/stderr" or return 0;
        local $/;
        return (<$in> // '') =~ /No such file/ || logged(qr/No such file/);
