@@ -419,7 +419,7 @@ ngx_http_sluice_replay_refused(ngx_http_sluice_spool_t *spool,
 }
 
 
-/* A command that changes nothing, held until they have what was run. */
+/* A command that needs no key's leave, held until they have what was run. */
 
 void
 ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool)
@@ -431,19 +431,10 @@ ngx_http_sluice_replay_wait(ngx_http_sluice_spool_t *spool)
     replay = &spool->replay;
     client = replay->link->client;
 
-    result = sluice_redis_begin(client, 2, ngx_current_msec);
+    result = sluice_redis_begin(client, 1, ngx_current_msec);
 
     if (result == SLUICE_REDIS_OK) {
-        sluice_redis_arg(client, "EXISTS", 6);
-
-        if (spool->link->cluster) {
-            sluice_redis_arg(client, replay->state.first.base,
-                             replay->state.first.base_len);
-        } else {
-            sluice_redis_arg(client, SLUICE_KEYS_REGISTRY,
-                             sizeof(SLUICE_KEYS_REGISTRY) - 1);
-        }
-
+        sluice_redis_arg(client, "TIME", 4);
         sluice_redis_hold(client);
         result = sluice_redis_end(client, ngx_http_sluice_replay_waited,
                                   spool);

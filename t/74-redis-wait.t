@@ -151,9 +151,11 @@ ok(wait_for(sub { log_text() =~ /has jobs on 0 of 1 replicas/ }),
    'spool: waits for the replica');
 is($there->(), 1, 'spool: the file is there');
 
-# the one that is Redis from now on has none of it
+# the one that is Redis from now on has none of it, and shows no registry
 
 redis_try($master, 'FLUSHALL');
+redis_try($master, 'ACL', 'SETUSER', 'default', 'resetkeys', '~bull:*',
+          '~sluice:wait');
 redis_try($master, 'CLIENT', 'KILL', 'TYPE', 'normal');
 ok(wait_for(sub { $len->($master) == 20 }), 'spool: once more');
 kill 'CONT', $replica;
