@@ -42,6 +42,20 @@ ngx_http_sluice_connect(ngx_http_sluice_link_t *link)
 }
 
 
+ngx_uint_t
+ngx_http_sluice_connect_anew(const ngx_http_sluice_link_t *link,
+    char name[NGX_HTTP_SLUICE_CONNECTION])
+{
+    if (ngx_memcmp(name, link->name, NGX_HTTP_SLUICE_CONNECTION) == 0) {
+        return 0;
+    }
+
+    ngx_memcpy(name, link->name, NGX_HTTP_SLUICE_CONNECTION);
+
+    return 1;
+}
+
+
 void
 ngx_http_sluice_connect_host(ngx_http_sluice_link_t *link)
 {

@@ -333,6 +333,9 @@ void ngx_http_sluice_redis_destroy(ngx_http_sluice_link_t *link);
 void ngx_http_sluice_connect(ngx_http_sluice_link_t *link);
 /* The same, when the host is known */
 void ngx_http_sluice_connect_host(ngx_http_sluice_link_t *link);
+/* Is it another connection than the one named?  Its name is there then. */
+ngx_uint_t ngx_http_sluice_connect_anew(const ngx_http_sluice_link_t *link,
+    char name[NGX_HTTP_SLUICE_CONNECTION]);
 /* From now on it connects to this node. */
 void ngx_http_sluice_connect_target(ngx_http_sluice_link_t *link,
     const sluice_node_t *node);

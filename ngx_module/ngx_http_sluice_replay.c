@@ -143,15 +143,10 @@ ngx_http_sluice_replay_step(ngx_event_t *ev)
     /* what another connection was told of may be on no replica: once more */
 
     if (link->cluster == NULL
-        && ngx_memcmp(spool->replay.connection, link->name,
-                      sizeof(link->name))
-           != 0)
+        && ngx_http_sluice_connect_anew(link, spool->replay.connection)
+        && link->server->client.replicas)
     {
-        ngx_memcpy(spool->replay.connection, link->name, sizeof(link->name));
-
-        if (link->server->client.replicas) {
-            ngx_http_sluice_replay_begin(&spool->replay);
-        }
+        ngx_http_sluice_replay_begin(&spool->replay);
     }
 
     if (link->replaying == spool && !spool->replay.given) {
@@ -254,10 +249,7 @@ ngx_http_sluice_replay_open(ngx_http_sluice_spool_t *spool)
     q = ngx_queue_head(&spool->segments);
 
     replay->segment = ngx_queue_data(q, ngx_http_sluice_segment_t, queue);
-    replay->pos = 0;
-    replay->len = 0;
-    replay->offset = 0;
-    ngx_memzero(&replay->state, sizeof(sluice_spool_replay_t));
+    ngx_http_sluice_replay_begin(replay);
 
     return 1;
 }

@@ -177,12 +177,7 @@ ngx_http_sluice_load_ask(ngx_http_sluice_tenants_t *tenants,
                                       "HSCAN", SLUICE_KEYS_TENANTS, cursor,
                                       "COUNT", NGX_HTTP_SLUICE_SCAN, NULL);
     } else {
-        if (ngx_memcmp(tenants->connection, link->name,
-                       NGX_HTTP_SLUICE_CONNECTION)
-            != 0)
-        {
-            ngx_memcpy(tenants->connection, link->name,
-                       NGX_HTTP_SLUICE_CONNECTION);
+        if (ngx_http_sluice_connect_anew(link, tenants->connection)) {
             tenants->anew = 1;
         }
 
