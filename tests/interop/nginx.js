@@ -9,9 +9,9 @@ const { spawn, spawnSync } = require('child_process');
 const fs = require('fs');
 const http = require('http');
 const path = require('path');
+const { root } = require('../lua/server');
 const tap = require('../lua/tap');
 
-const root = path.join(__dirname, '..', '..');
 const nginx = process.env.TEST_NGINX_BINARY || '/usr/sbin/nginx';
 
 module.exports = (name) => {
